@@ -1,0 +1,61 @@
+"""Every error a person may meet: one root, each holding its object and number, its sentence and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class HarnessError(Exception):
+    """The root of all errors of this project.
+
+    ``sentence`` says what is wrong, with the object and the number; ``remedy`` says what to do next.
+    ``str()`` gives both. Neither ever holds the value of a secret.
+    """
+
+    def __init__(self, sentence: str, remedy: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}".strip()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong with the input: the setting (or file), the value given, why it is refused, what to write."""
+
+    setting: str
+    value: str | None  # None: not shown (a secret) or not set
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f"={self.value!r}"
+        return f"{self.setting}{shown}: {self.why} {self.remedy}".strip()
+
+
+class InputError(HarnessError):
+    """The input is refused before anything was changed; all mistakes at once. Exit code 4."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class CannotStartError(HarnessError):
+    """The release could not start and nothing was changed: locked, not permitted, unreachable. Exit code 4."""
+
+
+class TimeoutExpiredError(HarnessError):
+    """A wait ended at its deadline. Holds what was awaited, for how long, and what was seen last."""
+
+    def __init__(self, awaited: str, waited_s: float, last_seen: str = "", remedy: str = "") -> None:
+        self.awaited, self.waited_s, self.last_seen = awaited, waited_s, last_seen
+        seen = f" Last seen: {last_seen}." if last_seen else ""
+        super().__init__(f"{awaited}: not so after {waited_s:.1f} s.{seen}", remedy)
+
+
+class NeedsPersonError(HarnessError):
+    """Neither going on nor going back is safe: a person has to look. Exit code 7."""
