@@ -1,0 +1,330 @@
+"""The kinds the cluster serves: a table of names, scope, verbs, subresources and what differs by kind.
+
+Data only: what a row means for a request is decided by the registry and the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Obj = dict[str, Any]
+"""An object as it stands in JSON. What the store hands out is frozen by convention: copy before changing."""
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_READ_WRITE = ("get", "patch", "update")
+
+
+@dataclass(frozen=True)
+class Subresource:
+    """A path below an object. ``kind``/``group``/``version`` are of its body where that is not the object itself."""
+
+    name: str
+    verbs: tuple[str, ...]
+    kind: str = ""
+    group: str = ""
+    version: str = ""
+
+
+STATUS = Subresource("status", _READ_WRITE)
+SCALE = Subresource("scale", _READ_WRITE, "Scale", "autoscaling", "v1")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind. ``group`` is "" for the core group; ``plural`` is the resource's name in paths.
+
+    ``generation``: the server counts changes of the spec in metadata.generation.
+    ``stored``: False for reviews, which are answered and forgotten.
+    ``fields``: field selectors beside metadata.name and metadata.namespace.
+    ``field_refusal``: how an unknown field selector is refused; "" is the general sentence.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str = ""
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[Subresource, ...] = ()
+    generation: bool = False
+    stored: bool = True
+    fields: tuple[str, ...] = ()
+    field_refusal: str = ""
+    # derived once: these stand on the hot path of every request
+    api_version: str = field(init=False)
+    resource: str = field(init=False)
+    list_kind: str = field(init=False)
+    has_status: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        derived = {
+            "singular": self.singular or self.kind.lower(),
+            "api_version": f"{self.group}/{self.version}" if self.group else self.version,
+            "resource": self.plural,
+            "list_kind": f"{self.kind}List",
+            "has_status": any(sub.name == "status" for sub in self.subresources),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def subresource(self, name: str) -> Subresource | None:
+        """The subresource of that name, if the kind has it."""
+        return next((sub for sub in self.subresources if sub.name == name), None)
+
+    @property
+    def qualified(self) -> str:
+        """The resource as Kubernetes writes it in sentences: ``deployments.apps``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_CONNECT = ("create", "get")
+_POD_SUBRESOURCES = (
+    Subresource("attach", _CONNECT, "PodAttachOptions", "", "v1"),
+    Subresource("binding", ("create",), "Binding", "", "v1"),
+    Subresource("ephemeralcontainers", _READ_WRITE),
+    Subresource("eviction", ("create",), "Eviction", "policy", "v1"),
+    Subresource("exec", _CONNECT, "PodExecOptions", "", "v1"),
+    Subresource("log", ("get",)),
+    Subresource("portforward", _CONNECT, "PodPortForwardOptions", "", "v1"),
+    Subresource("resize", _READ_WRITE),
+    STATUS,
+)
+_NO_COLLECTION_DELETE = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
+_PLAIN_REFUSAL = "field label not supported: {field}"
+_RBAC = "rbac.authorization.k8s.io"
+_AUTHORIZATION = "authorization.k8s.io"
+_POD_FIELDS = (
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.podIPs",
+    "status.nominatedNodeName",
+)
+_EVENT_FIELDS = (
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+    "involvedObject.apiVersion",
+    "involvedObject.resourceVersion",
+    "involvedObject.fieldPath",
+    "reason",
+    "reportingComponent",
+    "source",
+    "type",
+)
+
+
+def _core() -> list[Kind]:
+    return [
+        Kind(
+            "",
+            "v1",
+            "Namespace",
+            "namespaces",
+            namespaced=False,
+            short_names=("ns",),
+            verbs=_NO_COLLECTION_DELETE,
+            subresources=(Subresource("finalize", ("update",)), STATUS),
+            fields=("status.phase",),
+            field_refusal=_PLAIN_REFUSAL,
+        ),
+        Kind(
+            "",
+            "v1",
+            "Node",
+            "nodes",
+            namespaced=False,
+            short_names=("no",),
+            subresources=(STATUS,),
+            fields=("spec.unschedulable",),
+            field_refusal=_PLAIN_REFUSAL,
+        ),
+        Kind(
+            "",
+            "v1",
+            "Pod",
+            "pods",
+            short_names=("po",),
+            categories=("all",),
+            subresources=_POD_SUBRESOURCES,
+            generation=True,
+            fields=_POD_FIELDS,
+            field_refusal=_PLAIN_REFUSAL,
+        ),
+        Kind(
+            "",
+            "v1",
+            "Service",
+            "services",
+            short_names=("svc",),
+            categories=("all",),
+            subresources=(STATUS,),
+            fields=("spec.clusterIP", "spec.type"),
+            field_refusal=_PLAIN_REFUSAL,
+        ),
+        Kind("", "v1", "Endpoints", "endpoints", short_names=("ep",)),
+        Kind("", "v1", "ConfigMap", "configmaps", short_names=("cm",)),
+        Kind("", "v1", "Secret", "secrets", fields=("type",), field_refusal=_PLAIN_REFUSAL),
+        Kind(
+            "",
+            "v1",
+            "ServiceAccount",
+            "serviceaccounts",
+            short_names=("sa",),
+            subresources=(Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),),
+        ),
+        Kind("", "v1", "Event", "events", short_names=("ev",), fields=_EVENT_FIELDS, field_refusal=_PLAIN_REFUSAL),
+        Kind("", "v1", "ResourceQuota", "resourcequotas", short_names=("quota",), subresources=(STATUS,)),
+    ]
+
+
+def _workloads() -> list[Kind]:
+    return [
+        Kind(
+            "apps",
+            "v1",
+            "Deployment",
+            "deployments",
+            short_names=("deploy",),
+            categories=("all",),
+            subresources=(SCALE, STATUS),
+            generation=True,
+        ),
+        Kind(
+            "apps",
+            "v1",
+            "ReplicaSet",
+            "replicasets",
+            short_names=("rs",),
+            categories=("all",),
+            subresources=(SCALE, STATUS),
+            generation=True,
+        ),
+        Kind(
+            "batch",
+            "v1",
+            "Job",
+            "jobs",
+            categories=("all",),
+            subresources=(STATUS,),
+            generation=True,
+            fields=("status.successful",),
+            field_refusal='field label "{field}" not supported for batchv1.Job',
+        ),
+        Kind(
+            "policy",
+            "v1",
+            "PodDisruptionBudget",
+            "poddisruptionbudgets",
+            short_names=("pdb",),
+            subresources=(STATUS,),
+            generation=True,
+        ),
+        Kind(
+            "autoscaling",
+            "v2",
+            "HorizontalPodAutoscaler",
+            "horizontalpodautoscalers",
+            short_names=("hpa",),
+            categories=("all",),
+            subresources=(STATUS,),
+        ),
+    ]
+
+
+def _networking() -> list[Kind]:
+    return [
+        Kind(
+            "networking.k8s.io",
+            "v1",
+            "Ingress",
+            "ingresses",
+            short_names=("ing",),
+            subresources=(STATUS,),
+            generation=True,
+        ),
+        Kind(
+            "networking.k8s.io",
+            "v1",
+            "NetworkPolicy",
+            "networkpolicies",
+            short_names=("netpol",),
+            generation=True,
+        ),
+        Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True),
+        Kind("coordination.k8s.io", "v1", "Lease", "leases"),
+    ]
+
+
+def _access() -> list[Kind]:
+    reviews = [
+        ("SelfSubjectAccessReview", False),
+        ("SelfSubjectRulesReview", False),
+        ("SubjectAccessReview", False),
+        ("LocalSubjectAccessReview", True),
+    ]
+    return [
+        Kind(_RBAC, "v1", "Role", "roles"),
+        Kind(_RBAC, "v1", "RoleBinding", "rolebindings"),
+        Kind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),
+        Kind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+        *(
+            Kind(_AUTHORIZATION, "v1", name, f"{name.lower()}s", namespaced=namespaced, verbs=("create",), stored=False)
+            for name, namespaced in reviews
+        ),
+        Kind(
+            "authentication.k8s.io",
+            "v1",
+            "SelfSubjectReview",
+            "selfsubjectreviews",
+            namespaced=False,
+            verbs=("create",),
+            stored=False,
+        ),
+        Kind(
+            "authentication.k8s.io",
+            "v1",
+            "TokenReview",
+            "tokenreviews",
+            namespaced=False,
+            verbs=("create",),
+            stored=False,
+        ),
+    ]
+
+
+KINDS: dict[str, Kind] = {kind.kind: kind for kind in [*_core(), *_workloads(), *_networking(), *_access()]}
+"""Every kind by its CamelCase name."""
+
+_BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS.values()}
+_BY_TYPE = {(kind.api_version, kind.kind): kind for kind in KINDS.values()}
+GROUP_VERSIONS = frozenset((kind.group, kind.version) for kind in KINDS.values())
+"""(group, version) of everything served."""
+
+
+def by_path(group: str, version: str, plural: str) -> Kind | None:
+    """The kind served at ``/apis/GROUP/VERSION/.../PLURAL`` (or ``/api/v1`` for the core group)."""
+    return _BY_PATH.get((group, version, plural))
+
+
+def by_type(api_version: str, kind: str) -> Kind | None:
+    """The kind an object or a reference names by apiVersion and kind."""
+    return _BY_TYPE.get((api_version, kind))
+
+
+def by_object(obj: Mapping[str, Any]) -> Kind | None:
+    """The kind an object says it is of."""
+    return _BY_TYPE.get((obj.get("apiVersion", ""), obj.get("kind", "")))
