@@ -109,7 +109,7 @@ def stage_verdict(outcomes: Sequence[str], expected: int | None = None) -> Verdi
 
 
 def gate_verdict(stages: Mapping[str, Verdict]) -> Verdict:
-    """The gate's verdict: the worst of its stages. A stage that is missing is no evidence; production is no part of it."""
+    """The worst of the gate's stages. A stage that is missing is no evidence; production is no part of the gate."""
     missing = [Verdict.NO_EVIDENCE for stage in GATE_STAGES if stage not in stages]
     return worst([*missing, *(verdict for stage, verdict in stages.items() if stage != "production")])
 

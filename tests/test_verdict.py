@@ -16,7 +16,7 @@ def test_every_verdict_has_its_place_in_the_order_of_severity() -> None:
     assert sorted(SEVERITY) == sorted(Verdict)
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.product(Verdict, Verdict))
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(Verdict, Verdict)))
 def test_worst_does_not_depend_on_the_order_given(first: Verdict, second: Verdict) -> None:
     assert verdict.worst([first, second]) == verdict.worst([second, first])
     assert SEVERITY.index(verdict.worst([first, second])) == max(SEVERITY.index(first), SEVERITY.index(second))
@@ -79,7 +79,7 @@ def test_a_stage_that_is_missing_is_no_evidence(stage: str) -> None:
     assert verdict.gate_verdict({name: Verdict.PASS for name in GATE_STAGES if name != stage}) is Verdict.NO_EVIDENCE
 
 
-@pytest.mark.parametrize(("stage", "said"), itertools.product(GATE_STAGES, Verdict))
+@pytest.mark.parametrize(("stage", "said"), list(itertools.product(GATE_STAGES, Verdict)))
 def test_one_stage_is_enough_to_decide_the_gate(stage: str, said: Verdict) -> None:
     assert verdict.gate_verdict({**ALL_PASS, stage: said}) is said
 
@@ -108,7 +108,7 @@ def test_the_gate_alone_decides_the_exit_code_before_the_switch(said: Verdict, o
     assert verdict.exit_code(outcome) == code
 
 
-@pytest.mark.parametrize("said", Verdict)
+@pytest.mark.parametrize("said", list(Verdict))
 def test_after_the_switch_anything_but_a_pass_goes_back(said: Verdict) -> None:
     wanted = Outcome.SWITCHED if said is Verdict.PASS else Outcome.ROLLED_BACK
     assert verdict.production_outcome(said) is wanted
