@@ -1,0 +1,104 @@
+"""The pytest plugin: options, and the switch that turns the rest on.
+
+Inert until pytest's configuration names a suite (``bluegreen_release`` or ``bluegreen_validate``, a folder relative to
+the configuration file) and the run's arguments lie inside it. Then exactly one process owns the release: the one that
+owns the session, xdist's controller included. Workers measure and report; they never deploy, switch or decide.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bluegreen.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from bluegreen.settings import Settings
+
+SUITES = ("release", "validate")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option a setting (secrets have none: a process list is public), and where the suites lie."""
+    for suite in SUITES:
+        parser.addini(f"bluegreen_{suite}", f"folder of the {suite} suite; naming it switches bluegreen on for it")
+    group = parser.getgroup("bluegreen", "blue-green release")
+    for setting in SETTINGS:
+        if setting.secret:
+            continue
+        destination = _destination(setting.name)
+        text = f"{setting.help} [{setting.name}]".replace("%", "%%")
+        if setting.flag:
+            group.addoption(setting.option, dest=destination, action="store_const", const="true", help=text)
+        else:
+            group.addoption(setting.option, dest=destination, metavar=setting.metavar, help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the stateful part where a suite of ours is asked for, and only there."""
+    config.addinivalue_line("markers", "stage(name): the stage of the gate that a test belongs to")
+    suite = active_suite(config)
+    if suite is None:
+        return
+    from bluegreen.plugin.run import switch_on
+
+    switch_on(config, suite)
+
+
+def active_suite(config: pytest.Config) -> str | None:
+    """The suite that the arguments name, or None.
+
+    A release runs on its own: mixing it with other tests would make their failures part of the gate.
+
+    Raises:
+        pytest.UsageError: some arguments lie in a suite and others do not.
+    """
+    folders = {suite: _folder(config, suite) for suite in SUITES}
+    arguments = [_path(config, argument) for argument in config.args]
+    found: set[str | None] = set()
+    for path in arguments:
+        found.add(next((name for name, folder in folders.items() if folder and path.is_relative_to(folder)), None))
+        above = [name for name, folder in folders.items() if folder and folder != path and folder.is_relative_to(path)]
+        if above and path.exists() and config.args_source is config.ArgsSource.ARGS:
+            found.update(above)
+    if found - {None} and len(found) > 1:
+        raise pytest.UsageError(
+            f"bluegreen: {' '.join(config.args)} mixes the suite {' and '.join(sorted(filter(None, found)))} "
+            "with other tests; a suite runs on its own: pytest suites/release"
+        )
+    return next(iter(found), None)
+
+
+def load_settings(config: pytest.Config) -> Settings:
+    """The settings of this run: options over environment over ``.env`` over defaults.
+
+    Raises:
+        pytest.UsageError: with every mistake, each naming its setting, value and remedy. Exit code 4.
+    """
+    import os
+
+    from bluegreen import settings
+    from bluegreen.errors import HarnessError
+
+    given = {setting.name: config.getoption(_destination(setting.name), None) for setting in SETTINGS}
+    options = {name: value for name, value in given.items() if value is not None}
+    try:
+        return settings.load(os.environ, options, dotenv=Path.cwd() / ".env")
+    except HarnessError as error:
+        raise pytest.UsageError(f"bluegreen: cannot start, nothing was changed.\n{error}") from error
+
+
+def _destination(name: str) -> str:
+    return f"bluegreen_{name.lower()}"
+
+
+def _folder(config: pytest.Config, suite: str) -> Path | None:
+    named = str(config.getini(f"bluegreen_{suite}") or "")
+    base = config.inipath.parent if config.inipath else config.rootpath
+    return (base / named).resolve() if named else None
+
+
+def _path(config: pytest.Config, argument: str) -> Path:
+    return (config.invocation_params.dir / argument.split("::")[0]).resolve()

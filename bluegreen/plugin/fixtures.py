@@ -1,0 +1,98 @@
+"""The fixtures that tests of a release use: handles on the candidate and on what is live. They change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bluegreen.plugin.state import FILE, StateFile
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bluegreen.access import Access
+    from bluegreen.handle import Handle
+    from bluegreen.kube import Kube
+    from bluegreen.plugin.measuring import Target
+    from bluegreen.settings import Settings
+
+RUN_DIR = pytest.StashKey[Path]()
+SETTINGS = pytest.StashKey["Settings"]()
+
+
+@pytest.fixture(scope="session")
+def settings(pytestconfig: pytest.Config) -> Settings:
+    """The settings of this run (``bluegreen.settings.Settings``, frozen)."""
+    return pytestconfig.stash[SETTINGS]
+
+
+@pytest.fixture(scope="session")
+def run_dir(pytestconfig: pytest.Config) -> Path:
+    """The folder that this run's report lies in."""
+    return pytestconfig.stash[RUN_DIR]
+
+
+@pytest.fixture(scope="session")
+def release(run_dir: Path) -> Handle:
+    """The release as plain facts: candidate, image, version, replicas, addresses."""
+    from bluegreen.handle import Handle
+
+    return Handle.from_json(StateFile(run_dir / FILE).read().handle)
+
+
+@pytest.fixture(scope="session")
+def stop_requested(run_dir: Path) -> Callable[[], str]:
+    """Ask whether the run was told to stop: the reason, or an empty string. For tests that take long."""
+    state = StateFile(run_dir / FILE)
+    return lambda: state.read().stop
+
+
+@pytest.fixture(scope="session")
+def cluster(release: Handle) -> Kube:
+    """The cluster of the release, through the harness's one door."""
+    from bluegreen.kube import connect_handle
+
+    return connect_handle(release.kubeconfig, release.context, release.namespace)
+
+
+@pytest.fixture(scope="session")
+def access(cluster: Kube, settings: Settings) -> Access:
+    """How to reach Services and pods from where this run is."""
+    from bluegreen.access import Access
+
+    return Access(cluster, settings)
+
+
+@pytest.fixture(scope="session")
+def target(release: Handle, cluster: Kube, settings: Settings, access: Access) -> Target:
+    """What the stages judge: the candidate's objects and addresses (in ``suites/validate``: those of what is live)."""
+    from bluegreen.plugin.measuring import Target
+
+    return Target(release, cluster, settings, access)
+
+
+@pytest.fixture
+def candidate(release: Handle) -> Iterator[httpx.Client]:
+    """An HTTP client of the candidate, through the preview Service; a connection a request, so that pods take turns."""
+    from bluegreen.plugin.measuring import http_client
+
+    with http_client(release.preview_urls["http"]) as client:
+        yield client
+
+
+@pytest.fixture
+def live(release: Handle) -> Iterator[httpx.Client]:
+    """An HTTP client of the live Service; a connection a request."""
+    from bluegreen.plugin.measuring import http_client
+
+    with http_client(release.live_urls["http"]) as client:
+        yield client
+
+
+@pytest.fixture
+def note(record_property: Callable[[str, object], None]) -> Callable[[str, Any], None]:
+    """Note a figure that the test measured: it stands beside the test in the report."""
+    return record_property

@@ -1,0 +1,259 @@
+"""The owner of the release: begins it, opens its phases, and ends it with one outcome.
+
+Lives in the process that owns the session and nowhere else. It decides nothing itself: what the tests said goes
+through ``bluegreen.verdict``, what is done to the cluster through ``bluegreen.release``.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from bluegreen import clock
+from bluegreen.errors import CannotStartError, HarnessError, InputError, NeedsPersonError
+from bluegreen.plugin.stages import PHASES, Tally, phase_of
+from bluegreen.plugin.state import FILE, State, StateFile
+from bluegreen.verdict import STAGES, Outcome, Verdict, gate_verdict, stage_verdict
+
+if TYPE_CHECKING:
+    import pytest
+
+    from bluegreen.release import Release
+    from bluegreen.settings import Settings
+
+HARM_CHECK_EVERY_S = 0.25  # a choice: how often the probe's findings are read while the gate runs
+
+
+class Owner:
+    """One release, from the collected tests to its outcome."""
+
+    def __init__(self, settings: Settings, run_dir: Path, progress: Callable[[str], None]) -> None:
+        self.settings, self.run_dir, self.progress = settings, run_dir, progress
+        self.state = StateFile(run_dir / FILE)
+        self.tally = Tally({})
+        self.release: Release | None = None
+        self.outcome: Outcome | None = None
+        self.problem = ""  # the sentence that goes with the outcome
+        self.signal = ""  # the name of the signal that interrupted the run
+        self.phase = PHASES[0]
+        self.finding = ""  # harm to live, found by the watching thread
+        self._over = threading.Event()
+        self._ending = False
+
+    # -- beginning --------------------------------------------------------------------------------------------------
+    def start(self, stage_by_test: Mapping[str, str], deselected: tuple[str, ...] = ()) -> bool:
+        """Stand up the candidate. False, with ``outcome`` set, when the release could not start."""
+        self.tally = Tally(stage_by_test, deselected)
+        if not stage_by_test:
+            return False
+        try:
+            self.release = self._new_release()
+            handle = self.release.begin()
+        except (InputError, CannotStartError) as error:
+            self._end(Outcome.COULD_NOT_START, str(error))
+            return False
+        self.state.write(State(handle.to_json()))
+        if not handle.available:
+            self.state.change(stop=f"not run: the candidate never became available: {handle.unavailable_reason}")
+        threading.Thread(target=self._watch_live, daemon=True).start()
+        return True
+
+    def _new_release(self) -> Release:
+        from bluegreen.kube import connect
+        from bluegreen.release import Release
+
+        self.progress(f"cluster {self.settings.cluster}")
+        return Release(self.settings, connect(self.settings), out_dir=self.run_dir, progress=self.progress)
+
+    # -- going on ---------------------------------------------------------------------------------------------------
+    def enter(self, phase: str) -> bool:
+        """Open a later phase if what was measured so far allows it; say why not where it does not."""
+        if PHASES.index(phase) <= PHASES.index(self.phase):
+            return self.state.read().phase == phase
+        self.phase = phase
+        why = self._why_not(phase)
+        if not why and phase == "production":
+            why = self._promote()
+        if why:
+            self.state.change(why=f"not run: {why}")
+        else:
+            self.state.change(phase=phase)
+        return not why
+
+    def _why_not(self, phase: str) -> str:
+        """Why a phase may not open, in words; empty when it may."""
+        if self.finding:
+            return self.finding
+        verdicts = self.verdicts()
+        before = [stage for stage in verdicts if PHASES.index(phase_of(stage)) < PHASES.index(phase)]
+        if bad := [f"{stage} {verdicts[stage]}" for stage in before if verdicts[stage] != Verdict.PASS]:
+            return f"the gate is not passed ({', '.join(bad)})"
+        if phase == "production":
+            if self.settings.gate_only:
+                return "--gate-only stops before the switch"
+            if not self.tally.of("production") or "production" in self.tally.deselected:
+                return "no test would verify production after the switch"
+        return ""
+
+    def _promote(self) -> str:
+        """Switch live traffic; the reason when that did not come about."""
+        assert self.release is not None
+        self._over.set()  # from here on the production tests and the release itself look at live
+        try:
+            self.release.promote()
+        except NeedsPersonError as error:
+            self._end(Outcome.NEEDS_PERSON, str(error))
+        except HarnessError as error:
+            self._end(self._after_failed_promotion(), str(error))
+        return self.problem
+
+    def _after_failed_promotion(self) -> Outcome:
+        """Rolled back where the switch had been made; otherwise the candidate is taken away."""
+        assert self.release is not None
+        if self.release.switched:
+            return Outcome.ROLLED_BACK
+        return self.release.abort("the switch was refused")
+
+    def record(self, report: pytest.TestReport) -> None:
+        """Take a test's report; a failure in production switches back at once."""
+        test = self.tally.record(report)
+        bad = test is not None and test.outcome in ("failed", "error", "crashed")
+        if test is not None and bad and phase_of(test.stage) == "production" and self.outcome is None:
+            self._roll_back(f"{test.nodeid.rpartition('::')[2]}: {test.sentence.splitlines()[0] if test.sentence else test.outcome}")
+
+    def _roll_back(self, reason: str) -> None:
+        assert self.release is not None
+        with suppress(OSError):
+            self.state.change(stop=f"not run: rolled back: {reason}")
+        try:
+            self.release.roll_back(reason)
+            self._end(Outcome.ROLLED_BACK, reason)
+        except NeedsPersonError as error:
+            self._end(Outcome.NEEDS_PERSON, str(error))
+        except HarnessError as error:
+            self._end(Outcome.NEEDS_PERSON, f"{reason}; and the way back failed: {error}")
+
+    def _watch_live(self) -> None:
+        """Tell everybody to stop as soon as the probe says that live was harmed during the gate."""
+        assert self.release is not None
+        while not self._over.wait(HARM_CHECK_EVERY_S):
+            try:
+                self.release.check_live()
+            except HarnessError as error:
+                self.finding = str(error)
+                with suppress(OSError):
+                    self.state.change(stop=f"not run: {error}")
+                return
+
+    # -- ending -----------------------------------------------------------------------------------------------------
+    def conclude(self) -> None:
+        """All tests have run: finish the release, or take it back."""
+        if self.outcome is not None or self.release is None:
+            return
+        self._over.set()
+        self._ending = True
+        if self.phase == "production" and self.state.read().phase == "production":
+            self._conclude_production()
+        else:
+            self._conclude_gate()
+
+    def _conclude_production(self) -> None:
+        assert self.release is not None
+        verdict = self.verdicts()["production"]
+        if verdict != Verdict.PASS:
+            self._roll_back(f"production: {verdict}")
+            return
+        try:
+            self.release.finish()
+        except HarnessError as error:
+            self._end(Outcome.NEEDS_PERSON, f"the new version is live and verified; retiring the old one failed: {error}")
+            return
+        self._end(Outcome.SWITCHED, "")
+
+    def _conclude_gate(self) -> None:
+        assert self.release is not None
+        verdicts = {stage: verdict for stage, verdict in self.verdicts().items() if stage != "production"}
+        worst = gate_verdict(verdicts)
+        if self.finding:
+            outcome, reason = Outcome.GATE_FAILED, self.finding
+        elif worst == Verdict.PASS and self.settings.gate_only:
+            outcome, reason = Outcome.GATE_PASSED, "--gate-only: the gate passed, nothing was switched"
+        else:
+            outcome, reason = _gate_outcome(worst), _reason(verdicts)
+        try:
+            self.release.revert(reason)
+        except NeedsPersonError as error:
+            outcome, reason = Outcome.NEEDS_PERSON, str(error)
+        except HarnessError as error:
+            outcome, reason = Outcome.NEEDS_PERSON, f"{reason}; and taking the candidate away failed: {error}"
+        self._end(outcome, reason)
+
+    def abort(self, outcome: Outcome, reason: str) -> None:
+        """The run was cut short: undo what was done so far, whatever that is."""
+        if self.outcome is not None or self.release is None:
+            return
+        self._over.set()
+        self._ending = True
+        try:
+            reached = self.release.abort(reason)
+        except HarnessError as error:
+            self._end(Outcome.NEEDS_PERSON, f"{reason}; and undoing it failed: {error}")
+            return
+        self._end(reached if reached == Outcome.NEEDS_PERSON else outcome, reason)
+
+    def close(self) -> None:
+        """Stop everything that runs beside the tests."""
+        self._over.set()
+        if self.release is not None:
+            self.release.close()
+
+    def _end(self, outcome: Outcome, problem: str) -> None:
+        self.outcome, self.problem = outcome, problem
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of every stage as the tests stand now."""
+        return {stage: stage_verdict(self.tally.outcomes(stage)) for stage in self.tally.stages}
+
+    # -- signals ----------------------------------------------------------------------------------------------------
+    def catch_signals(self) -> None:
+        """SIGINT and SIGTERM end the run and revert; once that is under way further ones change nothing."""
+
+        def interrupt(number: int, _frame: FrameType | None) -> None:
+            name = signal.Signals(number).name
+            if self._ending or self.signal:
+                self.progress(f"{name}: already ending; the release is being put in order")
+                return
+            self.signal = name
+            self._ending = True
+            raise KeyboardInterrupt(name)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, interrupt)
+
+
+def _gate_outcome(worst: Verdict) -> Outcome:
+    """What a gate that did not pass is called."""
+    return {Verdict.FAIL: Outcome.GATE_FAILED, Verdict.ERROR: Outcome.HARNESS_FAILED}.get(worst, Outcome.NO_EVIDENCE)
+
+
+def _reason(verdicts: Mapping[str, Verdict]) -> str:
+    """Which stages did not pass, in the order in which they run."""
+    bad = [f"{stage}: {verdict}" for stage, verdict in verdicts.items() if verdict != Verdict.PASS]
+    return "the gate was not passed (" + ", ".join(bad) + ")"
+
+
+def first_failed(verdicts: Mapping[str, Any]) -> str:
+    """The stage that decided: the first that failed, else the first without evidence."""
+    for wanted in (Verdict.FAIL, Verdict.ERROR, Verdict.NO_EVIDENCE):
+        for stage in (*STAGES, *verdicts):
+            if verdicts.get(stage) == wanted:
+                return stage
+    return ""
+
+
+__all__ = ["Owner", "clock", "first_failed"]

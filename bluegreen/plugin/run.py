@@ -1,0 +1,239 @@
+"""What is registered with pytest once a suite of ours runs: measuring everywhere, owning in one process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bluegreen import clock
+from bluegreen.plugin import fixtures, load_settings
+from bluegreen.plugin.owner import Owner
+from bluegreen.plugin.stages import PHASES, order, phase_of, stage_of
+from bluegreen.plugin.state import FILE, StateFile
+from bluegreen.verdict import Outcome, exit_code
+
+if TYPE_CHECKING:
+    from bluegreen.settings import Settings
+
+RUN_DIR_INPUT = "bluegreen_run_dir"  # the key under which a worker is told where the run's files lie
+
+
+def switch_on(config: pytest.Config, suite: str) -> None:
+    """Register the plugins that this process needs.
+
+    Raises:
+        pytest.UsageError: a setting is wrong; nothing was changed. Exit code 4.
+    """
+    settings = load_settings(config)
+    if worker := getattr(config, "workerinput", None):
+        run_dir = Path(worker[RUN_DIR_INPUT])
+    elif config.option.collectonly:
+        config.pluginmanager.register(Ordering(), "bluegreen-ordering")
+        config.pluginmanager.register(fixtures, "bluegreen-fixtures")
+        return
+    else:
+        run_dir = _new_run_dir(settings)
+    config.pluginmanager.register(fixtures, "bluegreen-fixtures")
+    config.stash[fixtures.RUN_DIR] = run_dir
+    config.stash[fixtures.SETTINGS] = settings
+    config.pluginmanager.register(Measuring(config, run_dir), "bluegreen-measuring")
+    if not worker:
+        _direct_reports(config, run_dir)
+        config.pluginmanager.register(Owning(config, suite, settings, run_dir), "bluegreen-owner")
+
+
+def _new_run_dir(settings: Settings) -> Path:
+    """The folder of this run's report; it gets its final name, with the colour, at the end."""
+    image = settings.docker_image.rpartition("/")[2].replace(":", "-").replace("@", "-") or "live"
+    stamp = clock.utc().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    return (Path(settings.reports_dir) / f"{stamp}-{image}-unfinished").resolve()
+
+
+def _direct_reports(config: pytest.Config, run_dir: Path) -> None:
+    """Have pytest-html and junitxml write into the run's folder, unless the user said where."""
+    if not config.option.xmlpath:
+        config.option.xmlpath = str(run_dir / "junit.xml")
+    if config.pluginmanager.hasplugin("html") and not config.option.htmlpath:
+        config.option.htmlpath = str(run_dir / "report.html")
+        config.option.self_contained_html = True
+
+
+class Ordering:
+    """Puts the tests into the order of the stages."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Sort after every other plugin had its say: the order is part of the gate."""
+        order(items)
+
+
+class Measuring(Ordering):
+    """In every process that runs tests: the order of the stages, and no test before its phase is open."""
+
+    def __init__(self, config: pytest.Config, run_dir: Path) -> None:
+        self.config = config
+        self.state = StateFile(run_dir / FILE)
+        self.run_dir = run_dir
+        self.deselected: list[str] = []
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Remember whose evidence will be missing."""
+        self.deselected += [stage_of(item) for item in items]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """A worker tells the controller, which collects nothing, the stage of each test."""
+        if worker := getattr(self.config, "workerinput", None):
+            stages = {item.nodeid: stage_of(item) for item in session.items}
+            file = self.run_dir / f"collected-{worker['workerid']}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps({"stages": stages, "deselected": self.deselected}))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip a test whose phase did not open, and every further test once the run was told to stop."""
+        state = self.state.read()
+        stage = stage_of(item)
+        if state.stop and stage != "resources":
+            pytest.skip(state.stop)
+        if PHASES.index(phase_of(stage)) > PHASES.index(state.phase):
+            pytest.skip(state.why or "not run: its phase was not reached")
+
+
+class Owning:
+    """In the process that owns the session: the release itself, and everything that is said about it."""
+
+    def __init__(self, config: pytest.Config, suite: str, settings: Settings, run_dir: Path) -> None:
+        from bluegreen.plugin.reporting import Reporting
+        from bluegreen.plugin.validation import Validation
+
+        self.config, self.run_dir = config, run_dir
+        self.reporting = Reporting(config, settings, run_dir)
+        kind = {"release": Owner, "validate": Validation}[suite]
+        self.owner = kind(settings, run_dir, self.reporting.progress)
+
+    # -- xdist ------------------------------------------------------------------------------------------------------
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker where the run's files lie."""
+        node.workerinput[RUN_DIR_INPUT] = str(self.run_dir)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config) -> Any:
+        """Replace xdist's scheduler by one that knows the phases."""
+        from xdist.workermanage import parse_tx_spec_config
+
+        from bluegreen.plugin.scheduling import PhaseScheduling
+
+        return PhaseScheduling(len(parse_tx_spec_config(config)), _Phases(self), self._collected)
+
+    def _collected(self, nodeids: Sequence[str]) -> Mapping[str, str]:
+        found = [json.loads(file.read_text()) for file in sorted(self.run_dir.glob("collected-*.json"))]
+        for file in self.run_dir.glob("collected-*.json"):
+            file.unlink()
+        self.deselected = tuple(found[0]["deselected"])
+        self.stage_by_test: dict[str, str] = {nodeid: found[0]["stages"][nodeid] for nodeid in nodeids}
+        return self.stage_by_test
+
+    # -- the run ----------------------------------------------------------------------------------------------------
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Stand up before the first test, conclude after the last; a failed collection deploys nothing."""
+        self.owner.catch_signals()
+        if not self._distributed and not session.testsfailed:
+            measuring = self.config.pluginmanager.getplugin("bluegreen-measuring")
+            stages = {item.nodeid: stage_of(item) for item in session.items}
+            if not self.owner.start(stages, tuple(measuring.deselected)):
+                session.items.clear()
+        result = yield
+        self.owner.conclude()
+        return result
+
+    @property
+    def _distributed(self) -> bool:
+        return self.config.pluginmanager.hasplugin("dsession")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Without xdist: open the phase of the test that comes next."""
+        if not self._distributed:
+            self.owner.enter(phase_of(stage_of(item)))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take each test's report, from here or from a worker."""
+        self.owner.record(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Whatever ended the run early: put the release in order, then write the record and choose the exit code."""
+        if self.owner.outcome is None and self.owner.release is not None:
+            self._cut_short(int(exitstatus))
+        self.owner.close()
+        if self.owner.release is None and self.owner.outcome in (None, Outcome.COULD_NOT_START):
+            self._leave_no_report()
+        else:
+            self.reporting.write(self.owner)
+        if self.owner.outcome is not None:
+            session.exitstatus = exit_code(self.owner.outcome)
+
+    def _cut_short(self, exitstatus: int) -> None:
+        if self.owner.signal:
+            self.owner.abort(Outcome.INTERRUPTED, f"interrupted by {self.owner.signal}")
+        elif exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            self.owner.abort(Outcome.HARNESS_FAILED, "pytest met an internal error")
+        else:  # -x, --maxfail: what was measured decides
+            self.owner.conclude()
+
+    def _leave_no_report(self) -> None:
+        """Nothing was begun: no half-made report either."""
+        for name in ("html", "html_report"):
+            self.config.pluginmanager.set_blocked(name)
+        for plugin in list(self.config.pluginmanager.get_plugins()):
+            if type(plugin).__module__.startswith("pytest_html.") or type(plugin).__name__ == "LogXML":
+                self.config.pluginmanager.unregister(plugin)
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """The reports are written: give their folder its final name."""
+        self.reporting.settle(self.owner)
+
+    # -- what people see --------------------------------------------------------------------------------------------
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The verdict, where traffic goes, and where the report is: the last lines printed."""
+        self.reporting.say(terminalreporter, self.owner)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Name the release in the title."""
+        report.title = self.reporting.title(self.owner)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Put the release above the table of tests."""
+        prefix.append(self.reporting.html(self.owner))
+
+
+class _Phases:
+    """The owner as the scheduler sees it."""
+
+    def __init__(self, owning: Owning) -> None:
+        self.owning = owning
+
+    def start(self) -> bool:
+        """Stand up the candidate, unless a worker failed to collect."""
+        session = self.owning.config.pluginmanager.getplugin("session")
+        if session is not None and session.testsfailed:
+            return False
+        return self.owning.owner.start(self.owning.stage_by_test, self.owning.deselected)
+
+    def enter(self, phase: str) -> None:
+        """Open a later phase if it may be."""
+        self.owning.owner.enter(phase)

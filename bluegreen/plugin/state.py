@@ -1,0 +1,43 @@
+"""What the owner of a release tells the processes that measure: one small file, replaced whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+FILE = "state.json"
+
+
+@dataclass(frozen=True)
+class State:
+    """``phase`` is the phase whose tests may run; ``why`` says why later ones may not; ``stop`` ends waits at once."""
+
+    handle: str  # the release's handle as JSON
+    phase: str = "gate"
+    why: str = ""
+    stop: str = ""
+
+
+class StateFile:
+    """The file that holds the state; written by the owner alone, read by everybody."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, state: State) -> None:
+        """Replace the state; a reader sees the old or the new one, never a half."""
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(state)))
+        draft.replace(self.path)
+
+    def read(self) -> State:
+        """The state as it stands now."""
+        return State(**json.loads(self.path.read_text()))
+
+    def change(self, **changes: Any) -> State:
+        """Write the present state with some fields changed; the new state."""
+        state = replace(self.read(), **changes)
+        self.write(state)
+        return state
