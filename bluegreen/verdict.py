@@ -61,8 +61,11 @@ _SAYS: Mapping[str, Verdict | None] = {
     "passed": Verdict.PASS,
     "failed": Verdict.FAIL,
     "error": Verdict.ERROR,
-    "crashed": Verdict.ERROR,
+    "crashed": Verdict.NO_EVIDENCE,  # a worker died in it: nothing was measured
     "rerun": Verdict.NO_EVIDENCE,
+    "deselected": Verdict.NO_EVIDENCE,
+    "not-run": Verdict.NOT_RUN,
+    "unfinished": Verdict.NOT_RUN,
     "skipped": None,
     "xfailed": None,
     "xpassed": None,
