@@ -1,0 +1,312 @@
+"""What a setting's text may look like: parsers from text to value, each refusing with a reason and a remedy.
+
+Text comes in, a value goes out, or ``Refused`` is raised. Nothing here knows which setting it is reading,
+touches a file or a cluster, or repeats the text that it refuses (it might be a secret).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+MAX_DURATION_S = 86_400
+"""A choice: a day. Longer is a slip of the keyboard, and Kubernetes' own fields are 32 bits wide."""
+
+Parse = Callable[[str], Any]
+
+
+class Refused(ValueError):
+    """A text that is not what the setting holds: ``why``, and ``remedy`` as an instruction with an example."""
+
+    def __init__(self, why: str, remedy: str, *, reveals: bool = False) -> None:
+        super().__init__(why)
+        self.why, self.remedy = why, remedy
+        self.reveals = reveals  # the text holds a password: do not show it
+
+
+# --- text -----------------------------------------------------------------------------------------------------
+
+
+def text(value: str) -> str:
+    """Any printable text on one line."""
+    if not value.isprintable():
+        raise Refused("it holds a line break or a control character.", "Write it on one line of printable characters.")
+    return value
+
+
+def secret(value: str) -> str:
+    """Any text at all, kept as it is: a key may well end with a line break."""
+    if "\0" in value:
+        raise Refused("it holds a NUL character.", "Give the text of the secret, not binary data.")
+    return value
+
+
+def flag(value: str) -> bool:
+    """A yes or a no."""
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if value.lower() not in words:
+        raise Refused("it is neither true nor false.", "Write true or false.")
+    return words[value.lower()]
+
+
+def one_of(*choices: str) -> Parse:
+    """Exactly one of a few words."""
+
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise Refused("it is not one of the choices.", f"Write one of: {', '.join(choices)}.")
+        return value
+
+    return parse
+
+
+# --- numbers --------------------------------------------------------------------------------------------------
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?")
+
+
+def whole(least: int, most: int, example: int) -> Parse:
+    """A whole number between two bounds, both included."""
+
+    def parse(value: str) -> int:
+        if not _WHOLE.fullmatch(value):
+            raise Refused("it is not a whole number.", f"Write digits only, for example {example}.")
+        if not least <= int(value) <= most:
+            raise Refused(f"it is not between {least} and {most}.", f"Write for example {example}.")
+        return int(value)
+
+    return parse
+
+
+def seconds(least: float, example: int) -> Parse:
+    """A duration in seconds: at least ``least``, at most a day."""
+
+    def parse(value: str) -> float:
+        if not _DECIMAL.fullmatch(value):
+            raise Refused("it is not a number of seconds.", f"Write a number without a unit, for example {example}.")
+        if not least <= float(value) <= MAX_DURATION_S:
+            raise Refused(f"it is not between {least:g} and {MAX_DURATION_S} seconds.", f"Write for example {example}.")
+        return float(value)
+
+    return parse
+
+
+def ratio(value: str) -> float:
+    """A share between 0 and 1."""
+    if not _DECIMAL.fullmatch(value):
+        raise Refused("it is not a number.", "Write a share between 0 and 1, for example 0.95.")
+    if not 0 <= float(value) <= 1:
+        raise Refused("it is not a share between 0 and 1.", "Write 0.95 for 95 %.")
+    return float(value)
+
+
+_QUANTITY = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?P<suffix>[KMGTPE]i|[munkMGTPE]|[eE][+-]?[0-9]{1,2})?")
+_FACTORS = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_FACTORS |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", start=1)}
+
+
+def amount(quantity: str) -> float:
+    """A Kubernetes quantity as a number: ``500m`` is 0.5, ``1Gi`` is 1073741824. Raises ``Refused``.
+
+    The grammar is that of k8s.io/apimachinery/pkg/api/resource, without signs: no request is negative.
+    """
+    match = _QUANTITY.fullmatch(quantity)
+    if not match:
+        raise Refused("it is not a Kubernetes quantity.", "Write for example 500m (CPU) or 512Mi (memory).")
+    suffix = match["suffix"] or ""
+    factor = _FACTORS[suffix] if suffix in _FACTORS else 10.0 ** int(suffix[1:])
+    return float(match["number"]) * factor
+
+
+def quantity(least: float, example: str) -> Parse:
+    """A Kubernetes quantity of at least ``least``, kept as its text."""
+
+    def parse(value: str) -> str:
+        if amount(value) < least:
+            raise Refused("it is too small for a container to run.", f"Write for example {example}.")
+        return value
+
+    return parse
+
+
+# --- names ----------------------------------------------------------------------------------------------------
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+
+
+def label(longest: int, *, letter_first: bool = False) -> Parse:
+    """A DNS-1123 label of at most ``longest`` characters; a Service's name starts with a letter (DNS-1035)."""
+
+    def parse(value: str) -> str:
+        if not _LABEL.fullmatch(value):
+            raise Refused(
+                "it is not a DNS-1123 label.",
+                "Use lower-case letters, digits and '-', with a letter or digit at both ends.",
+            )
+        if letter_first and not value[0].isalpha():
+            raise Refused("it starts with a digit (DNS-1035).", "Start it with a lower-case letter.")
+        if len(value) > longest:
+            raise Refused(f"it has {len(value)} characters, at most {longest} fit.", "Choose a shorter name.")
+        return value
+
+    return parse
+
+
+def namespace(value: str) -> str:
+    """A namespace that an application may live in: not one of Kubernetes' own."""
+    if value.startswith("kube-"):
+        raise Refused("namespaces named kube-… belong to Kubernetes itself.", "Name a namespace of the application's.")
+    return str(label(63)(value))
+
+
+def subdomain(value: str) -> str:
+    """A DNS-1123 subdomain: the name of most objects."""
+    if not _SUBDOMAIN.fullmatch(value) or len(value) > 253:
+        raise Refused("it is not a DNS-1123 subdomain.", "Use lower-case letters, digits, '-' and '.', at most 253.")
+    return value
+
+
+def hostname(value: str) -> str:
+    """A host name or an IP address, without scheme and port."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        pass
+    if not _SUBDOMAIN.fullmatch(value.lower()) or len(value) > 253:
+        raise Refused("it is neither a host name nor an address.", "Write the host only, without scheme, port or path.")
+    return value
+
+
+def ingress_host(value: str) -> str:
+    """A host name as an Ingress rule takes it: a DNS name, its first label perhaps ``*``."""
+    subdomain(value.removeprefix("*."))
+    return value
+
+
+def header_name(value: str) -> str:
+    """The name of an HTTP header (RFC 9110 token); ``none`` or nothing for an application that sends none."""
+    if value in ("", "none"):
+        return ""
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+        raise Refused("it is not the name of an HTTP header.", "Write for example X-Version, or none.")
+    return value
+
+
+# --- URLs and paths -------------------------------------------------------------------------------------------
+
+
+def _split(value: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  (reading it is what checks it)
+    except ValueError:
+        raise Refused("it is not a URL.", f"Write for example {example}") from None
+    if re.search(r"[\s\x00-\x20\x7f]", value):
+        raise Refused("it holds a space or a control character.", f"Write for example {example}")
+    if parts.username is not None or parts.password is not None:
+        raise Refused("it holds a user or a password.", "Put credentials into the secret settings.", reveals=True)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise Refused(f"it is not a URL starting with {' or '.join(s + '://' for s in schemes)}.", f"Write {example}")
+    if parts.port == 0:
+        raise Refused("its port is 0.", f"Write for example {example}")
+    return parts
+
+
+def url(example: str) -> Parse:
+    """An http or https URL without credentials."""
+
+    def parse(value: str) -> str:
+        _split(value, ("http", "https"), example)
+        return value
+
+    return parse
+
+
+def health_url(value: str) -> str:
+    """The health address: its port and path are asked of every pod and Service, over plain HTTP."""
+    example = "http://localhost:8080/api/v1/health/health"
+    parts = _split(value, ("http",), example)
+    if len(parts.path) < 2:
+        raise Refused("it has no path.", f"Name the health check's path: {example}")
+    if parts.query or parts.fragment:
+        raise Refused("it has a query or a fragment; only port and path are used.", f"Write for example {example}")
+    return value
+
+
+def directory(value: str) -> Path:
+    """A directory that is there."""
+    path = Path(value).expanduser()
+    if not path.is_dir():
+        raise Refused("there is no such directory.", "Name a directory that exists, or leave the setting out.")
+    return path
+
+
+def output_directory(value: str) -> Path:
+    """A directory that is there or can be made."""
+    path = Path(value).expanduser()
+    if path.exists() and not path.is_dir():
+        raise Refused("a file of that name is in the way.", "Name a directory.")
+    return path
+
+
+# --- images ---------------------------------------------------------------------------------------------------
+
+_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?P<repository>(?:{_HOST}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*)"
+    r"(?::(?P<tag>[\w][\w.-]{0,127}))?"
+    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image reference taken apart (the grammar of the OCI distribution project); an absent part is ''."""
+
+    reference: str
+    repository: str
+    tag: str
+    digest: str
+
+    @property
+    def version(self) -> str:
+        """The version its tag states; '' when it has none or one that moves (``latest``)."""
+        return "" if self.tag == "latest" else self.tag
+
+
+def parse_image(value: str) -> Image:
+    """Take an image reference apart. Raises ``Refused``."""
+    match = _IMAGE.fullmatch(value)
+    if not match or len(match["repository"]) > 255:
+        raise Refused(_why_not_an_image(value), "Write for example registry.example.com/team/backend:v1.2.3")
+    digest = match["digest"] or ""
+    if digest.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        raise Refused("its sha256 digest is not 64 lower-case hexadecimal digits.", "Copy the whole digest.")
+    return Image(value, match["repository"], match["tag"] or "", digest)
+
+
+def _why_not_an_image(value: str) -> str:
+    repository = value.split("@")[0].rpartition(":")[0] or value
+    if "://" in value:
+        return "it is a URL, not an image reference."
+    if re.search(r"\s", value):
+        return "it holds a space."
+    if value.endswith((":", "@")):
+        return "its tag or digest is empty."
+    if repository != repository.lower():
+        return "an image's repository is written in lower case."
+    return "it is not an image reference."
+
+
+def image(value: str) -> str:
+    """An image reference, kept as its text."""
+    return parse_image(value).reference

@@ -1,0 +1,495 @@
+"""What the user set: environment, ``.env``, options; all mistakes reported at once, before anything is touched.
+
+In come the environment, the options of the command and perhaps a ``.env`` file; out goes one frozen ``Settings``,
+or an ``InputError`` with every mistake. The table ``SETTINGS`` is the only place that names a setting: the options
+of pytest and of the command line, the README's table and the placeholders of the manifests are made from it.
+
+Never done here: looking at a cluster, or showing the value of a secret.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bluegreen import dotenv as dotenv_file
+from bluegreen import grammar
+from bluegreen.errors import InputError, Mistake
+from bluegreen.grammar import Parse, Refused
+
+LOCAL = "local"
+"""The value of CLUSTER that means the embedded cluster."""
+
+LOCAL_IMAGE = "gremlinsai/backend:v1.0.0"
+"""What is released when no image is named; only the embedded cluster has such a default."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: how its text is read, what it is when nobody sets it, and what it means."""
+
+    name: str
+    """As in the environment."""
+    parse: Parse
+    default: str | None
+    """As text; ``None``: nothing, or worked out from the others (``_derive``)."""
+    help: str
+    """Meaning and unit, as the option's help and the README show it."""
+    metavar: str = "TEXT"
+    secret: bool = False
+    """A secret has no option (command lines are visible to everybody) and is never shown."""
+    blank: bool = False
+    """An empty value means something; elsewhere it means that the setting is not set."""
+
+    @property
+    def attribute(self) -> str:
+        """Its name in ``Settings``."""
+        return self.name.lower()
+
+    @property
+    def option(self) -> str | None:
+        """Its option, for pytest and for the command line; a secret has none."""
+        return None if self.secret else f"--{self.name.lower().replace('_', '-')}"
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether its option takes no value."""
+        return self.parse is grammar.flag
+
+
+_HOST = "HOST"
+_SECONDS = "SECONDS"
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DOCKER_IMAGE",
+        grammar.image,
+        None,
+        f"The image to release. Required, except on the embedded cluster, where it is {LOCAL_IMAGE}.",
+        "REFERENCE",
+    ),
+    Setting(
+        "CLUSTER",
+        grammar.text,
+        LOCAL,
+        "Where to release: local (the embedded cluster, started when it does not run), kind, in-cluster "
+        "(the service account of the pod this runs in), or a context of the kubeconfig.",
+        "CONTEXT",
+    ),
+    Setting("KUBECONFIG", grammar.text, None, "The kubeconfig files, as kubectl takes them; ~/.kube/config.", "PATH"),
+    Setting("NAMESPACE", grammar.namespace, "gremlinsai", "The namespace of the application.", "NAME"),
+    Setting(
+        "APP_NAME",
+        grammar.label(47, letter_first=True),
+        "gremlinsai-backend",
+        "The application: the pods' `app` label, and its Deployments are APP_NAME-blue and APP_NAME-green.",
+        "NAME",
+    ),
+    Setting(
+        "SERVICE_NAME",
+        grammar.label(55, letter_first=True),
+        "gremlinsai-service",
+        "The live Service; SERVICE_NAME-preview shows the candidate to the gate.",
+        "NAME",
+    ),
+    Setting(
+        "HEALTH_CHECK_URL",
+        grammar.health_url,
+        "http://localhost:8080/api/v1/health/health",
+        "Port and path of the health check; asked of every pod and Service, whatever host it names.",
+        "URL",
+    ),
+    Setting(
+        "HEALTH_CHECK_TIMEOUT",
+        grammar.seconds(1, 300),
+        "300",
+        "How long the candidate may take to become ready, in seconds.",
+        _SECONDS,
+    ),
+    Setting(
+        "HEALTH_CHECK_INTERVAL",
+        grammar.seconds(0.05, 10),
+        "10",
+        "At most so long between two looks, in seconds; an upper bound: the cluster is watched.",
+        _SECONDS,
+    ),
+    Setting("ROLLBACK_TIMEOUT", grammar.seconds(1, 60), "60", "How long a switch back may take, in seconds.", _SECONDS),
+    Setting(
+        "VALIDATION_TIMEOUT",
+        grammar.seconds(1, 300),
+        "300",
+        "How long the gate's tests may take together, in seconds.",
+        _SECONDS,
+    ),
+    Setting("LOAD_TEST_DURATION", grammar.seconds(1, 20), "20", "How long the load test runs, in seconds.", _SECONDS),
+    Setting("LOAD_SUCCESS_RATE", grammar.ratio, "0.95", "The share of load-test requests that must succeed.", "SHARE"),
+    Setting(
+        "LOAD_P95_MS",
+        grammar.whole(1, 600_000, 500),
+        "500",
+        "What 95 of 100 of the load test's answers must not exceed, in milliseconds.",
+        "MS",
+    ),
+    Setting(
+        "LOAD_MIN_REQUESTS",
+        grammar.whole(1, 10**9, 100),
+        "100",
+        "With fewer requests than this the load test is no evidence.",
+        "NUMBER",
+    ),
+    Setting("LOAD_USERS", grammar.whole(1, 100_000, 20), "20", "Users that the load test simulates.", "NUMBER"),
+    Setting(
+        "LOAD_WARMUP",
+        grammar.seconds(0, 2),
+        None,
+        "The load test's first seconds, left out of its figures; a tenth of LOAD_TEST_DURATION, at most 2.",
+        _SECONDS,
+    ),
+    Setting(
+        "POST_SWITCH_WATCH",
+        grammar.seconds(0, 20),
+        "20",
+        "How long production is watched after the switch, in seconds; 900 to 1800 in production.",
+        _SECONDS,
+    ),
+    Setting(
+        "DRAIN_TIMEOUT",
+        grammar.seconds(0, 30),
+        "30",
+        "How long the old colour may take to let go of its last clients, in seconds.",
+        _SECONDS,
+    ),
+    Setting(
+        "REPLICAS",
+        grammar.whole(1, 10_000, 3),
+        "3",
+        "Pods of a first release; later ones take the live colour's present number.",
+        "NUMBER",
+    ),
+    Setting(
+        "MIN_REPLICAS",
+        grammar.whole(1, 10_000, 3),
+        None,
+        "The autoscaler's least number of pods; 3, or REPLICAS when that is less.",
+        "NUMBER",
+    ),
+    Setting(
+        "MAX_REPLICAS",
+        grammar.whole(1, 10_000, 20),
+        None,
+        "The autoscaler's greatest number of pods; 20, or REPLICAS when that is more.",
+        "NUMBER",
+    ),
+    Setting("CPU_REQUEST", grammar.quantity(0.001, "500m"), "500m", "CPU reserved for a pod.", "QUANTITY"),
+    Setting("MEMORY_REQUEST", grammar.quantity(2**20, "512Mi"), "512Mi", "Memory reserved for a pod.", "QUANTITY"),
+    Setting("CPU_LIMIT", grammar.quantity(0.001, "1000m"), "1000m", "CPU a pod may use.", "QUANTITY"),
+    Setting("MEMORY_LIMIT", grammar.quantity(2**20, "1Gi"), "1Gi", "Memory a pod may use.", "QUANTITY"),
+    Setting(
+        "HPA_CPU",
+        grammar.whole(1, 1000, 70),
+        "70",
+        "The autoscaler's CPU target, in percent of the request.",
+        "PERCENT",
+    ),
+    Setting(
+        "HPA_MEMORY", grammar.whole(1, 1000, 80), "80", "The autoscaler's memory target, in % of the request.", "%"
+    ),
+    Setting(
+        "RETIRE",
+        grammar.one_of("scale", "delete", "keep"),
+        "scale",
+        "What becomes of the old colour: scale (to zero), delete, or keep.",
+        "WORD",
+    ),
+    Setting(
+        "VERSION_HEADER",
+        grammar.header_name,
+        "X-Version",
+        "The header in which the application states its version; none when it states it nowhere.",
+        "HEADER",
+        blank=True,
+    ),
+    Setting("EXPECTED_VERSION", grammar.text, None, "The version the candidate must state; the image's tag."),
+    Setting("INGRESS_HOST", grammar.ingress_host, None, "The Ingress' host name; without it there is none.", _HOST),
+    Setting("TLS_SECRET", grammar.subdomain, None, "The TLS Secret of the Ingress; also opens the https port.", "NAME"),
+    Setting(
+        "NETWORK_TEST_IMAGE",
+        grammar.image,
+        None,
+        "The image of the pod that tests the cluster's network; the released image itself.",
+        "REFERENCE",
+    ),
+    Setting("MANIFESTS", grammar.directory, None, "A directory of YAML files that replace the built-in ones.", "DIR"),
+    Setting(
+        "ACCESS",
+        grammar.one_of("auto", "load-balancer", "node-port", "cluster", "port-forward"),
+        "auto",
+        "How this machine reaches the application: auto, load-balancer, node-port, cluster or port-forward.",
+        "WORD",
+    ),
+    Setting("GATE_ONLY", grammar.flag, "false", "Run the gate and stop before the switch.", "BOOL"),
+    Setting("REPORTS_DIR", grammar.output_directory, "reports", "Where reports are written.", "DIR"),
+    Setting(
+        "LEASE_DURATION",
+        grammar.seconds(1, 15),
+        "15",
+        "After so many seconds without a sign of life a release's lock may be taken over.",
+        _SECONDS,
+    ),
+    Setting("DB_HOST", grammar.hostname, None, "The database's host.", _HOST),
+    Setting("DB_PORT", grammar.whole(1, 65535, 5432), "5432", "The database's port.", "PORT"),
+    Setting("DB_NAME", grammar.text, None, "The database's name."),
+    Setting("DB_USER", grammar.text, None, "The database's user."),
+    Setting("DB_PASSWORD", grammar.secret, None, "The database's password.", secret=True),
+    Setting("REDIS_HOST", grammar.hostname, None, "Redis' host.", _HOST),
+    Setting("REDIS_PORT", grammar.whole(1, 65535, 6379), "6379", "Redis' port.", "PORT"),
+    Setting("REDIS_PASSWORD", grammar.secret, None, "Redis' password.", secret=True),
+    Setting("WEAVIATE_URL", grammar.url("http://weaviate:8080"), None, "Where Weaviate answers.", "URL"),
+    Setting("WEAVIATE_API_KEY", grammar.secret, None, "Weaviate's key.", secret=True),
+    Setting("OLLAMA_BASE_URL", grammar.url("http://ollama:11434"), None, "Where Ollama answers.", "URL"),
+    Setting("OLLAMA_API_KEY", grammar.secret, None, "Ollama's key.", secret=True),
+    Setting("ENCRYPTION_KEY", grammar.secret, None, "Encrypts stored data; made once when not set.", secret=True),
+    Setting("SECRET_KEY", grammar.secret, None, "Signs tokens; made once when not set.", secret=True),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting's value; see ``SETTINGS`` for meaning and unit. What nobody set is '' (or ``None`` for a path)."""
+
+    docker_image: str
+    cluster: str
+    kubeconfig: str
+    namespace: str
+    app_name: str
+    service_name: str
+    health_check_url: str
+    health_check_timeout: float
+    health_check_interval: float
+    rollback_timeout: float
+    validation_timeout: float
+    load_test_duration: float
+    load_success_rate: float
+    load_p95_ms: int
+    load_min_requests: int
+    load_users: int
+    load_warmup: float
+    post_switch_watch: float
+    drain_timeout: float
+    replicas: int
+    min_replicas: int
+    max_replicas: int
+    cpu_request: str
+    memory_request: str
+    cpu_limit: str
+    memory_limit: str
+    hpa_cpu: int
+    hpa_memory: int
+    retire: str
+    version_header: str
+    expected_version: str
+    ingress_host: str
+    tls_secret: str
+    network_test_image: str
+    manifests: Path | None
+    access: str
+    gate_only: bool
+    reports_dir: Path
+    lease_duration: float
+    db_host: str
+    db_port: int
+    db_name: str
+    db_user: str
+    redis_host: str
+    redis_port: int
+    weaviate_url: str
+    ollama_base_url: str
+    db_password: str = field(repr=False)
+    redis_password: str = field(repr=False)
+    weaviate_api_key: str = field(repr=False)
+    ollama_api_key: str = field(repr=False)
+    encryption_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded cluster was asked for: the only one a release may set up by itself."""
+        return self.cluster == LOCAL
+
+    @property
+    def preview_service_name(self) -> str:
+        """The Service through which the gate sees the candidate."""
+        return f"{self.service_name}-preview"
+
+    @property
+    def health_port(self) -> int:
+        """The port on which pods answer health checks; also the application's."""
+        return urlsplit(self.health_check_url).port or 80
+
+    @property
+    def health_path(self) -> str:
+        """The path of the health check, with its leading slash."""
+        return urlsplit(self.health_check_url).path
+
+    @property
+    def health_base(self) -> str:
+        """The path that ``/ready`` and ``/live`` are added to: the health check's, without its last part."""
+        return self.health_path.rstrip("/").rpartition("/")[0]
+
+    @property
+    def image(self) -> grammar.Image:
+        """The image to release, taken apart."""
+        return grammar.parse_image(self.docker_image)
+
+    def public(self) -> dict[str, Any]:
+        """Everything but the secrets, by the settings' names, as plain JSON values: for reports and workers."""
+        return {s.name: _plain(getattr(self, s.attribute)) for s in SETTINGS if not s.secret}
+
+    def as_text(self) -> dict[str, str]:
+        """Every setting as text by its name, secrets too: what placeholders in a manifest stand for."""
+        return {s.name: as_text(getattr(self, s.attribute)) for s in SETTINGS}
+
+
+def load(
+    env: Mapping[str, str],
+    options: Mapping[str, str | None] | None = None,
+    dotenv: Path | None = None,
+    *,
+    image_required: bool = True,
+) -> Settings:
+    """Read all settings: an option beats the environment, which beats ``.env``, which beats the default.
+
+    ``options`` has the settings' names for keys; ``dotenv`` may name a file that is not there. An empty value means
+    "not set". ``image_required``: whether a named cluster needs DOCKER_IMAGE (setting up does not).
+    Raises ``InputError`` with all mistakes.
+    """
+    mistakes: list[Mistake] = []
+    texts = _texts(env, options or {}, dotenv, mistakes)
+    values = {s.attribute: _parse(s, texts.get(s.name), mistakes) for s in SETTINGS}
+    refused = {mistake.setting for mistake in mistakes}
+    _derive(values)
+    _check_together(values, refused, mistakes, image_required=image_required)
+    if mistakes:
+        raise InputError(mistakes)
+    return Settings(**values)
+
+
+def as_text(value: Any) -> str:
+    """A value as a manifest or a ConfigMap shows it: 300 and not 300.0, true and not True, nothing for None."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return "" if value is None else str(value)
+
+
+def markdown_table() -> str:
+    """The README's table of settings."""
+    rows = ["| Setting | Option | Default | Meaning |", "|---|---|---|---|"]
+    for s in SETTINGS:
+        option = f"`{s.option}`" if s.option else "none: secret"
+        rows.append(f"| `{s.name}` | {option} | {f'`{s.default}`' if s.default else ''} | {s.help} |")
+    return "\n".join(rows)
+
+
+def _texts(
+    env: Mapping[str, str], options: Mapping[str, str | None], dotenv: Path | None, mistakes: list[Mistake]
+) -> dict[str, str]:
+    """Each setting's text from the source that goes first."""
+    file: dict[str, str] = {}
+    if dotenv is not None and dotenv.is_file():
+        try:
+            file = dotenv_file.read(dotenv)
+        except InputError as problem:
+            mistakes.extend(problem.mistakes)
+    found: dict[str, str] = {}
+    for s in SETTINGS:
+        sources = [env, file] if s.secret else [options, env, file]
+        for source in sources:
+            value = source.get(s.name)
+            if value is not None and (value.strip() or s.blank):
+                found[s.name] = value
+                break
+    return found
+
+
+def _parse(setting: Setting, given: str | None, mistakes: list[Mistake]) -> Any:
+    """A setting's value; its default (perhaps ``None`` or '') where nothing is given or what is given is refused."""
+    if given is not None:
+        try:
+            return setting.parse(given if setting.secret else given.strip())
+        except Refused as refused:
+            shown = None if setting.secret or refused.reveals else given
+            mistakes.append(Mistake(setting.name, shown, refused.why, refused.remedy))
+    return setting.parse(setting.default) if setting.default is not None else _nothing(setting)
+
+
+def _nothing(setting: Setting) -> Any:
+    """What a setting holds that nobody set and that has no default: '' for text, ``None`` for anything else."""
+    annotation = {f.name: str(f.type) for f in fields(Settings)}[setting.attribute]
+    return "" if annotation == "str" else None
+
+
+def _derive(values: dict[str, Any]) -> None:
+    """Fill in the defaults that follow from other settings."""
+    v = values
+    if not v["docker_image"] and v["cluster"] == LOCAL:
+        v["docker_image"] = LOCAL_IMAGE
+    v["network_test_image"] = v["network_test_image"] or v["docker_image"]
+    if v["min_replicas"] is None:
+        v["min_replicas"] = min(3, v["replicas"], v["max_replicas"] or 3)
+    if v["max_replicas"] is None:
+        v["max_replicas"] = max(20, v["replicas"], v["min_replicas"])
+    if v["load_warmup"] is None:
+        v["load_warmup"] = min(2.0, v["load_test_duration"] / 10)
+    if v["docker_image"] and not v["expected_version"]:
+        v["expected_version"] = grammar.parse_image(v["docker_image"]).version
+
+
+_AT_MOST: tuple[tuple[str, str, Parse], ...] = (
+    ("CPU_REQUEST", "CPU_LIMIT", grammar.amount),
+    ("MEMORY_REQUEST", "MEMORY_LIMIT", grammar.amount),
+    ("MIN_REPLICAS", "MAX_REPLICAS", float),
+    ("MIN_REPLICAS", "REPLICAS", float),
+    ("REPLICAS", "MAX_REPLICAS", float),
+    ("LOAD_WARMUP", "LOAD_TEST_DURATION", float),
+    ("LOAD_TEST_DURATION", "VALIDATION_TIMEOUT", float),
+)
+"""Pairs of settings of which the first may not exceed the second, and how to compare them."""
+
+
+def _check_together(
+    values: dict[str, Any], refused: set[str], mistakes: list[Mistake], *, image_required: bool
+) -> None:
+    """Find what is wrong only in combination; settings that were refused by themselves are not judged again."""
+    for low, high, measure in _AT_MOST:
+        small, great = values[low.lower()], values[high.lower()]
+        if not {low, high} & refused and measure(small) > measure(great):
+            why = f"it is more than {high}={as_text(great)}."
+            mistakes.append(Mistake(low, as_text(small), why, f"Lower {low} or raise {high}."))
+    _check_image(values, refused, mistakes, required=image_required)
+
+
+def _check_image(values: dict[str, Any], refused: set[str], mistakes: list[Mistake], *, required: bool) -> None:
+    image, cluster = values["docker_image"], values["cluster"]
+    if "DOCKER_IMAGE" in refused:
+        return
+    if not image:
+        if required:
+            why = f"it is not set, and only the embedded cluster has a default (CLUSTER is {cluster!r})."
+            mistakes.append(Mistake("DOCKER_IMAGE", None, why, "Name the image: DOCKER_IMAGE=registry/team/app:v1.2.3"))
+        return
+    if values["version_header"] and not values["expected_version"]:
+        why = "it names no version (no tag, or one that moves), so no answer can be proven to come from it."
+        remedy = "Name a tag that stays, or set EXPECTED_VERSION, or VERSION_HEADER=none if it states no version."
+        mistakes.append(Mistake("DOCKER_IMAGE", image, why, remedy))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return str(value) if isinstance(value, Path) else value
