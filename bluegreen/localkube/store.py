@@ -1,0 +1,336 @@
+"""Objects, resourceVersions and the history watches read. Synchronous, one thread, no rules of its own.
+
+One counter numbers every change of every kind, as etcd's revision does. What the store hands out is shared
+with everybody else: callers copy (``copy_of``) before they change anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bluegreen.localkube.kinds import Kind, Obj, by_object, by_type
+from bluegreen.localkube.log import REMOVED, Log
+from bluegreen.localkube.status import ApiError, not_found
+
+_LOG = logging.getLogger(__name__)
+
+HISTORY_CHANGES = 8192
+"""Changes kept for watches, a kind; half of them go when there are more. A choice."""
+HISTORY_BYTES = 16 * 1024 * 1024
+"""The same bound in bytes of encoded objects, for kinds whose objects are large. A choice."""
+_KEPT_DECODED = 64  # changes whose objects stay decoded for the watchers that are nearly up to date
+
+_by_version = attrgetter("resource_version")
+
+
+def copy_of(obj: Obj) -> Obj:
+    """A deep copy of a JSON object that shares nothing with the original (10 times copy.deepcopy's speed)."""
+    copied: Obj = orjson.loads(orjson.dumps(obj))
+    return copied
+
+
+class Change:
+    """One write: its type (ADDED, MODIFIED or DELETED), the object after it and, decoded on demand, before it.
+
+    ``encoded`` is the object as JSON. A DELETED change holds the last state with the removal's resourceVersion.
+    """
+
+    __slots__ = ("_line", "_object", "_previous", "_previous_encoded", "encoded", "name", "namespace",
+                 "resource_version", "type")  # fmt: skip
+
+    def __init__(self, type_: str, obj: Obj, encoded: bytes, previous: Entry | None, resource_version: int) -> None:
+        self.type, self.encoded, self.resource_version = type_, encoded, resource_version
+        self.namespace: str = obj["metadata"].get("namespace", "")
+        self.name: str = obj["metadata"]["name"]
+        self._object: Obj | None = obj
+        self._previous = previous.obj if previous else None
+        self._previous_encoded = previous.encoded if previous else None
+        self._line: bytes | None = None
+
+    @property
+    def object(self) -> Obj:
+        """The object after the change."""
+        return self._object if self._object is not None else orjson.loads(self.encoded)
+
+    @property
+    def previous(self) -> Obj | None:
+        """The object before the change; None for ADDED."""
+        if self._previous is not None or self._previous_encoded is None:
+            return self._previous
+        before: Obj = orjson.loads(self._previous_encoded)
+        return before
+
+    @property
+    def line(self) -> bytes:
+        """The change as a line of a watch without selectors: encoded once for all watchers."""
+        if self._line is None:
+            self._line = event_line(self.type, self.encoded)
+        return self._line
+
+    def thin_out(self) -> None:
+        """Keep the encoded form only: this change is history."""
+        self._object = self._previous = self._line = None
+
+
+def event_line(type_: str, encoded: bytes) -> bytes:
+    """One line of a watch's answer."""
+    return b'{"type":"%s","object":%s}\n' % (type_.encode(), encoded)
+
+
+class Entry:
+    """A stored object: decoded for controllers, encoded for clients."""
+
+    __slots__ = ("encoded", "obj")
+
+    def __init__(self, obj: Obj, encoded: bytes) -> None:
+        self.obj, self.encoded = obj, encoded
+
+
+class _Shelf:
+    """All objects of one kind, by namespace and name, with what watchers of the kind need."""
+
+    def __init__(self, floor: int) -> None:
+        self.objects: dict[str, dict[str, Entry]] = {}
+        self.sorted_names: dict[str, list[str]] = {}
+        self.subscribers: list[Callable[[Change], None]] = []
+        self.changes: list[Change] = []
+        self.changes_bytes = 0
+        self.floor = floor  # the history is complete for resourceVersions above this
+
+    def names(self, namespace: str) -> list[str]:
+        """Names in a namespace, sorted; sorted anew only after something came or went."""
+        names = self.sorted_names.get(namespace)
+        if names is None:
+            names = self.sorted_names[namespace] = sorted(self.objects.get(namespace, ()))
+        return names
+
+    def remember(self, change: Change) -> None:
+        """Add to the history, and drop its older half once it is too long."""
+        self.changes.append(change)
+        self.changes_bytes += len(change.encoded)
+        if len(self.changes) > _KEPT_DECODED:
+            self.changes[-_KEPT_DECODED - 1].thin_out()
+        if len(self.changes) > HISTORY_CHANGES or (self.changes_bytes > HISTORY_BYTES and len(self.changes) > 1):
+            self._drop_older_half()
+
+    def _drop_older_half(self) -> None:
+        half = len(self.changes) // 2
+        self.floor = self.changes[half - 1].resource_version
+        del self.changes[:half]
+        self.changes_bytes = sum(len(change.encoded) for change in self.changes)
+
+
+class Store:
+    """Objects by kind, namespace and name. With a path, every write is on disk before it returns."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._version = 1  # "0" means "any version" to clients, so nothing may carry it
+        self._shelves: dict[str, _Shelf] = {}
+        self._owned: dict[str, dict[tuple[str, str, str], Kind]] = {}
+        self._live_bytes = 0
+        self._log = Log(path) if path else None
+        if self._log:
+            self._load(self._log)
+
+    @property
+    def resource_version(self) -> int:
+        """The number of the latest change of any kind."""
+        return self._version
+
+    # -- reading ---------------------------------------------------------------
+    def get(self, kind: Kind, namespace: str, name: str) -> Obj | None:
+        """The object, or None; ``namespace`` is "" for cluster-scoped kinds."""
+        entry = self.entry(kind, namespace, name)
+        return entry.obj if entry else None
+
+    def entry(self, kind: Kind, namespace: str, name: str) -> Entry | None:
+        """The object with its encoded form, or None."""
+        shelf = self._shelves.get(kind.kind)
+        return shelf.objects.get(namespace, {}).get(name) if shelf else None
+
+    def list(self, kind: Kind, namespace: str = "") -> list[Obj]:
+        """All objects of a kind, sorted by namespace and name; namespace "" means every one."""
+        return [entry.obj for entry in self.entries(kind, namespace)]
+
+    def entries(self, kind: Kind, namespace: str = "", after: tuple[str, str] | None = None) -> Iterator[Entry]:
+        """The same with encoded forms, one by one, starting behind the key ``after`` (namespace, name)."""
+        shelf = self._shelves.get(kind.kind)
+        if shelf is None:
+            return
+        for each in [namespace] if namespace else sorted(shelf.objects):
+            if after and each < after[0]:
+                continue
+            names = shelf.names(each)
+            start = bisect_right(names, after[1]) if after and each == after[0] else 0
+            objects = shelf.objects.get(each, {})
+            for name in names[start:]:
+                yield objects[name]
+
+    def count(self, kind: Kind, namespace: str = "") -> int:
+        """How many objects of the kind there are."""
+        shelf = self._shelves.get(kind.kind)
+        if shelf is None:
+            return 0
+        return len(shelf.objects.get(namespace, ())) if namespace else sum(map(len, shelf.objects.values()))
+
+    def encoded(self, obj: Obj) -> bytes:
+        """The object as JSON; not encoded again when it is what the store holds."""
+        kind, meta = by_object(obj), obj.get("metadata") or {}
+        entry = self.entry(kind, meta.get("namespace", ""), meta.get("name", "")) if kind else None
+        return entry.encoded if entry and entry.obj is obj else orjson.dumps(obj)
+
+    def by_owner(self, uid: str) -> list[tuple[Kind, Obj]]:
+        """Every object whose ownerReferences name that uid."""
+        found = []
+        for (_, namespace, name), kind in self._owned.get(uid, {}).items():
+            obj = self.get(kind, namespace, name)
+            if obj is not None:
+                found.append((kind, obj))
+        return found
+
+    # -- writing ---------------------------------------------------------------
+    def put(self, kind: Kind, obj: Obj) -> Obj:
+        """Store an object, which is the store's from now on. Stamps metadata.resourceVersion."""
+        meta = obj["metadata"]
+        version = self._version + 1
+        meta["resourceVersion"] = str(version)
+        encoded = orjson.dumps(obj)
+        if self._log:
+            self._log.append(encoded)
+        self._version = version
+        previous = self._place(kind, Entry(obj, encoded))
+        self._announce(kind, Change("MODIFIED" if previous else "ADDED", obj, encoded, previous, version))
+        return obj
+
+    def remove(self, kind: Kind, namespace: str, name: str) -> Obj:
+        """Remove an object; returns its last state with the removal's resourceVersion. 404 when there is none."""
+        entry = self.entry(kind, namespace, name)
+        if entry is None:
+            raise not_found(kind.plural, kind.group, name)
+        version = self._version + 1
+        last = {**entry.obj, "metadata": {**entry.obj["metadata"], "resourceVersion": str(version)}}
+        if self._log:
+            self._log.append(orjson.dumps({REMOVED: [kind.api_version, kind.kind, namespace, name, version]}))
+        self._version = version
+        self._displace(kind, namespace, name)
+        self._announce(kind, Change("DELETED", last, orjson.dumps(last), entry, version))
+        return last
+
+    # -- watching --------------------------------------------------------------
+    def subscribe(self, kind: Kind, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call back on every change of a kind, within the write: a callback may only note it down."""
+        subscribers = self._shelf(kind).subscribers
+        subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in subscribers:
+                subscribers.remove(callback)
+
+        return unsubscribe
+
+    def history(self, kind: Kind, after: int) -> list[Change]:
+        """The kind's changes with a resourceVersion above ``after``; 410 Expired when some are forgotten."""
+        shelf = self._shelf(kind)
+        if after < shelf.floor:
+            raise ApiError(410, "Expired", f"too old resource version: {after} ({shelf.floor})")
+        return shelf.changes[bisect_right(shelf.changes, after, key=_by_version) :]
+
+    def expire_history(self) -> None:
+        """Forget all changes, as a real cluster does every few minutes: watches from older versions get 410."""
+        for shelf in self._shelves.values():
+            shelf.floor, shelf.changes, shelf.changes_bytes = self._version, [], 0
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._log:
+            self._log.close()
+
+    # -- inside ----------------------------------------------------------------
+    def _shelf(self, kind: Kind) -> _Shelf:
+        shelf = self._shelves.get(kind.kind)
+        if shelf is None:
+            shelf = self._shelves[kind.kind] = _Shelf(self._floor)
+        return shelf
+
+    _floor = 0  # resourceVersion at start: nothing before it is remembered
+
+    def _place(self, kind: Kind, entry: Entry) -> Entry | None:
+        meta = entry.obj["metadata"]
+        namespace, name = meta.get("namespace", ""), meta["name"]
+        shelf = self._shelf(kind)
+        objects = shelf.objects.setdefault(namespace, {})
+        previous = objects.get(name)
+        objects[name] = entry
+        self._live_bytes += len(entry.encoded)
+        if previous is None:
+            shelf.sorted_names.pop(namespace, None)
+        else:
+            self._live_bytes -= len(previous.encoded)
+            self._disown(previous.obj, kind, namespace, name)
+        for owner in meta.get("ownerReferences") or ():
+            self._owned.setdefault(owner["uid"], {})[kind.kind, namespace, name] = kind
+        return previous
+
+    def _displace(self, kind: Kind, namespace: str, name: str) -> None:
+        shelf = self._shelf(kind)
+        entry = shelf.objects[namespace].pop(name)
+        shelf.sorted_names.pop(namespace, None)
+        if not shelf.objects[namespace]:
+            del shelf.objects[namespace]
+        self._live_bytes -= len(entry.encoded)
+        self._disown(entry.obj, kind, namespace, name)
+
+    def _disown(self, obj: Obj, kind: Kind, namespace: str, name: str) -> None:
+        for owner in obj["metadata"].get("ownerReferences") or ():
+            owned = self._owned.get(owner["uid"])
+            if owned is not None:
+                owned.pop((kind.kind, namespace, name), None)
+                if not owned:
+                    del self._owned[owner["uid"]]
+
+    def _announce(self, kind: Kind, change: Change) -> None:
+        shelf = self._shelf(kind)
+        shelf.remember(change)
+        for callback in tuple(shelf.subscribers):
+            try:
+                callback(change)
+            except Exception:  # the write stands: one listener's mistake is not the writer's
+                _LOG.exception("a listener of %s failed on %s", kind.plural, change.name)
+        if self._log:
+            self._log.compact_if_worthwhile(self._live_bytes, self._snapshot)
+
+    def _load(self, log: Log) -> None:
+        for record in log.replay():
+            self._replay(record)
+        self._floor = self._version
+        for shelf in self._shelves.values():
+            shelf.floor = self._version
+        log.rewrite(self._snapshot())
+
+    def _replay(self, record: dict[str, Any]) -> None:
+        removed = record.get(REMOVED)
+        if removed is not None:
+            api_version, kind_name, namespace, name, version = removed
+            kind = by_type(api_version, kind_name)
+            if kind and self.entry(kind, namespace, name):
+                self._displace(kind, namespace, name)
+        else:
+            kind, version = by_object(record), record["metadata"]["resourceVersion"]
+            if kind:
+                self._place(kind, Entry(record, orjson.dumps(record)))
+        self._version = max(self._version, int(version))
+
+    def _snapshot(self) -> Iterator[bytes]:
+        """Every live object, and the counter, which a removal may have moved past all of them."""
+        yield orjson.dumps({REMOVED: ["", "", "", "", self._version]})
+        for shelf in self._shelves.values():
+            for objects in shelf.objects.values():
+                for entry in objects.values():
+                    yield entry.encoded
