@@ -40,6 +40,7 @@ class PhaseScheduling:
         self.queues: dict[str, list[int]] = {}
         self.phase_by_index: list[str] = []
         self.phase = PHASES[0]
+        self.leader: WorkerController | None = None  # the worker that runs the phases after the gate
         self.started = False
 
     @property
@@ -117,8 +118,9 @@ class PhaseScheduling:
         collection = self.node2collection.pop(node, None)
         if not pending or collection is None:
             return None
-        if self.node2pending:
-            self._advance()
+        if node is self.leader:  # nobody is left who could run the later phases
+            self.queues = {phase: [] for phase in PHASES}
+        self._advance()
         return collection[pending[0]]
 
     def _deal_gate(self) -> None:
@@ -158,7 +160,7 @@ class PhaseScheduling:
 
     def _give_leader(self, indices: list[int]) -> None:
         """Give tests to the leading worker; where it has crashed they are not run, which is no evidence."""
-        if self.leader in self.node2pending and not self.leader.shutting_down:
+        if self.leader and self.leader in self.node2pending and not self.leader.shutting_down:
             self._give(self.leader, indices)
 
     def _give(self, node: WorkerController, indices: list[int]) -> None:
