@@ -213,6 +213,28 @@ SETTINGS: tuple[Setting, ...] = (
         "HEADER",
         blank=True,
     ),
+    Setting(
+        "API_PATHS",
+        grammar.text,
+        "/ /api/v1/capabilities",
+        "Paths that answer 200 with JSON, separated by blanks; the API stage asks for each.",
+        "PATHS",
+    ),
+    Setting(
+        "METRICS",
+        grammar.text,
+        "gremlinsai_api_requests_total:counter gremlinsai_api_request_duration_seconds:histogram "
+        "gremlinsai_api_errors_total:counter gremlinsai_active_conversations:gauge",
+        "Metrics every pod must expose, as name:type, separated by blanks.",
+        "METRICS",
+    ),
+    Setting(
+        "REQUEST_COUNTER",
+        grammar.text,
+        "gremlinsai_api_requests_total",
+        "The counter that moves with every request; with the label `status` it also tells server errors.",
+        "METRIC",
+    ),
     Setting("EXPECTED_VERSION", grammar.text, None, "The version the candidate must state; the image's tag."),
     Setting("INGRESS_HOST", grammar.ingress_host, None, "The Ingress' host name; without it there is none.", _HOST),
     Setting("TLS_SECRET", grammar.subdomain, None, "The TLS Secret of the Ingress; also opens the https port.", "NAME"),
@@ -291,6 +313,9 @@ class Settings:
     hpa_memory: int
     retire: str
     version_header: str
+    api_paths: str
+    metrics: str
+    request_counter: str
     expected_version: str
     ingress_host: str
     tls_secret: str

@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             continue
         destination = _destination(setting.name)
         text = f"{setting.help} [{setting.name}]".replace("%", "%%")
-        if setting.flag:
+        if setting.is_flag:
             group.addoption(setting.option, dest=destination, action="store_const", const="true", help=text)
         else:
             group.addoption(setting.option, dest=destination, metavar=setting.metavar, help=text)
@@ -71,8 +71,10 @@ def active_suite(config: pytest.Config) -> str | None:
     return next(iter(found), None)
 
 
-def load_settings(config: pytest.Config) -> Settings:
+def load_settings(config: pytest.Config, *, image_required: bool) -> Settings:
     """The settings of this run: options over environment over ``.env`` over defaults.
+
+    Only a release needs an image to be named.
 
     Raises:
         pytest.UsageError: with every mistake, each naming its setting, value and remedy. Exit code 4.
@@ -85,7 +87,7 @@ def load_settings(config: pytest.Config) -> Settings:
     given = {setting.name: config.getoption(_destination(setting.name), None) for setting in SETTINGS}
     options = {name: value for name, value in given.items() if value is not None}
     try:
-        return settings.load(os.environ, options, dotenv=Path.cwd() / ".env")
+        return settings.load(os.environ, options, dotenv=Path.cwd() / ".env", image_required=image_required)
     except HarnessError as error:
         raise pytest.UsageError(f"bluegreen: cannot start, nothing was changed.\n{error}") from error
 

@@ -29,7 +29,7 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     Raises:
         pytest.UsageError: a setting is wrong; nothing was changed. Exit code 4.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, image_required=suite == "release")
     if worker := getattr(config, "workerinput", None):
         run_dir = Path(worker[RUN_DIR_INPUT])
     elif config.option.collectonly:
