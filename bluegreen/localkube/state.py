@@ -33,6 +33,7 @@ _FLOCK = "hhqqi0q"
 class Record:
     """What is remembered of a cluster between two starts, and about the daemon that runs or ran last."""
 
+    pid: int = 0  # of the daemon once its API answered; says nothing unless that process holds the daemon's lock
     port: int = 0  # of the API on 127.0.0.1; 0: none chosen yet
     address: str = ""  # of the Service ``kubernetes``, which the server's certificate names
     allocatable_cpu: str = ""  # a quantity; "" for the generous default

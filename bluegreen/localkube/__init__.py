@@ -1,0 +1,160 @@
+"""An embedded Kubernetes for development and tests: an API on loopback whose pods are local processes.
+
+This is its door: start it, find it, stop it, name its kubeconfig, register images. The cluster itself runs in a
+process of its own (``daemon``), spoken to over HTTPS by any Kubernetes client. ``NOT_EMULATED`` says what it leaves
+out. Importing the door loads neither the server nor its libraries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bluegreen.errors import CannotStartError
+from bluegreen.localkube import process
+from bluegreen.localkube.images import Image, Images
+from bluegreen.localkube.not_emulated import NOT_EMULATED
+from bluegreen.localkube.process import Options
+from bluegreen.localkube.state import DEFAULT_NAME, Record, StateDir, directory, fingerprint, names
+
+__all__ = [
+    "DEFAULT_NAME",
+    "NOT_EMULATED",
+    "Cluster",
+    "add_image",
+    "find",
+    "list_images",
+    "names",
+    "running",
+    "start",
+    "stop",
+]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that runs: where its API listens and what a client needs."""
+
+    state: StateDir
+    record: Record
+    started_now: bool = False  # whether this call started it, rather than found it
+
+    @property
+    def name(self) -> str:
+        """The name it was started by."""
+        return self.state.name
+
+    @property
+    def server(self) -> str:
+        """The URL of the API."""
+        return self.record.server
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process."""
+        return self.record.pid
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig for any Kubernetes client; mode 0600."""
+        return self.state.kubeconfig
+
+    @property
+    def context(self) -> str:
+        """The context in that kubeconfig."""
+        return self.state.context
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the authority that signed the server's, PEM."""
+        return self.state.certificates / "ca.crt"
+
+    @property
+    def token(self) -> str:
+        """The administrator's bearer token: a secret."""
+        return self.state.token.read_text().strip()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it was started by other code than is installed now."""
+        return self.record.fingerprint != fingerprint()
+
+    def stop(self) -> None:
+        """End it with all its pods; its objects stay for the next start."""
+        stop(self.name, base=self.state.path.parent.parent)
+
+    def add_image(self, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        """Register a local program as an image."""
+        Images(self.state.images).add(ref, command, env)
+
+
+def start(
+    name: str = DEFAULT_NAME,
+    *,
+    base: Path | None = None,
+    fresh: bool = False,
+    restart: bool = False,
+    options: Options | None = None,
+) -> Cluster:
+    """The cluster of this name, started where it does not run; returns when its API answers.
+
+    ``fresh`` forgets every object first; ``restart`` ends a running one before, and keeps its objects. ``base`` is
+    the directory of all clusters' state. Two callers at once get the same cluster. Raises CannotStartError.
+    """
+    state = directory(name, base)
+    with state.changing():
+        record = process.running(state)
+        if record is not None and not (fresh or restart):
+            return Cluster(state, record)
+        process.stop(state)
+        if fresh:
+            state.empty()
+        return Cluster(state, process.spawn(state, options or Options()), started_now=True)
+
+
+def find(name: str = DEFAULT_NAME, *, base: Path | None = None) -> Cluster | None:
+    """The cluster of this name if it runs."""
+    state = directory(name, base)
+    record = process.running(state)
+    return None if record is None else Cluster(state, record)
+
+
+def stop(name: str = DEFAULT_NAME, *, base: Path | None = None) -> bool:
+    """End the cluster of this name with all its pods; gives whether it ran. Its objects stay."""
+    state = directory(name, base)
+    if not state.path.exists():
+        return False
+    with state.changing():
+        return process.stop(state)
+
+
+def add_image(
+    name: str, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None, *, base: Path | None = None
+) -> None:
+    """Register a local program as an image of the cluster of this name, running or not."""
+    state = directory(name, base)
+    state.prepare()
+    Images(state.images).add(ref, command, env)
+
+
+def list_images(name: str = DEFAULT_NAME, *, base: Path | None = None) -> list[Image]:
+    """Every image registered with the cluster of this name. The bundled sample is not listed: it is there by rule."""
+    return list(Images(directory(name, base).images).registered().values())
+
+
+@contextlib.contextmanager
+def running(name: str = "test", *, allocatable_cpu: str = "", allocatable_memory: str = "") -> Iterator[Cluster]:
+    """A cluster for tests: empty, in a directory of its own, gone at the end, also when this process is killed."""
+    base = Path(tempfile.mkdtemp(prefix="localkube-"))
+    options = Options(allocatable_cpu, allocatable_memory, exit_with_pid=os.getpid())
+    try:
+        yield start(name, base=base, options=options)
+    finally:
+        with contextlib.suppress(CannotStartError):
+            stop(name, base=base)
+        shutil.rmtree(base, ignore_errors=True)
