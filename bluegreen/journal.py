@@ -1,0 +1,235 @@
+"""The record of a release, kept in the cluster: what a killed run leaves behind, and what to do about it.
+
+One ConfigMap an application, ``$APP_NAME-release-journal``: ``data.release`` is the present release, ``data.history``
+the last ones. A step is written down before it is taken, so that the journal never lags behind the cluster; the next
+step's entry says that the one before is done. Every write tests the resourceVersion of the one before: a process that
+lost its lock, and with it the journal, cannot write any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from bluegreen import clock, fence
+from bluegreen.colour import Colour
+from bluegreen.errors import HarnessError
+from bluegreen.kube import Kube, Obj
+from bluegreen.settings import Settings
+
+MANAGER = "bluegreen-journal"
+HISTORY_LENGTH = 20
+"""Releases kept in the history; a choice: a month of working days, some 8 KiB of the 1 MiB that a ConfigMap may hold."""
+
+
+class Step(StrEnum):
+    """Where a release is. Written before the step is taken."""
+
+    OPENED = "opened"  # the lock is held and what is live is written down; nothing is changed yet
+    STANDING_UP = "standing-up"  # the candidate is being made
+    JUDGING = "judging"  # the candidate stands, or cannot; the gate measures it
+    SWITCHING = "switching"  # live traffic is being moved; only the live Service knows whether it has
+    WATCHING = "watching"  # live traffic is on the candidate; production is being verified
+    RETIRING = "retiring"  # verified; the old colour drains and goes, and there is no way back in this release
+    REVERTING = "reverting"  # live traffic never moved; the candidate is being removed
+    ROLLING_BACK = "rolling-back"  # live traffic is being moved back, then the candidate is removed
+    CLOSED = "closed"  # over, with an outcome
+
+
+class Mend(StrEnum):
+    """What mends a release that ended at a step."""
+
+    NOTHING = "nothing"
+    REVERT = "revert"  # remove the candidate, live stays as it is
+    ROLL_BACK = "roll back"  # move live traffic back if it had moved, then remove the candidate
+    FINISH = "finish"  # retire the old colour
+
+
+MENDS: Mapping[Step, Mend] = {
+    Step.OPENED: Mend.REVERT,
+    Step.STANDING_UP: Mend.REVERT,
+    Step.JUDGING: Mend.REVERT,
+    Step.SWITCHING: Mend.ROLL_BACK,
+    Step.WATCHING: Mend.ROLL_BACK,  # nobody verified it, and nobody will: not a guess in its favour
+    Step.RETIRING: Mend.FINISH,
+    Step.REVERTING: Mend.REVERT,
+    Step.ROLLING_BACK: Mend.ROLL_BACK,
+    Step.CLOSED: Mend.NOTHING,
+}
+
+ALLOWED: Mapping[Step, frozenset[Step]] = {
+    Step.OPENED: frozenset({Step.STANDING_UP, Step.REVERTING}),
+    Step.STANDING_UP: frozenset({Step.JUDGING, Step.REVERTING}),
+    Step.JUDGING: frozenset({Step.SWITCHING, Step.REVERTING}),
+    Step.SWITCHING: frozenset({Step.WATCHING, Step.ROLLING_BACK}),
+    Step.WATCHING: frozenset({Step.RETIRING, Step.ROLLING_BACK}),
+    Step.RETIRING: frozenset({Step.RETIRING, Step.CLOSED}),
+    Step.REVERTING: frozenset({Step.REVERTING, Step.CLOSED}),
+    Step.ROLLING_BACK: frozenset({Step.ROLLING_BACK, Step.CLOSED}),
+    Step.CLOSED: frozenset(),
+}
+"""Which step may follow which; the steps that mend may be entered again by whoever takes over."""
+
+
+class JournalLostError(HarnessError):
+    """Somebody else writes the journal now: this process lost its lock and may change nothing any more."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One release, as far as it has come. A transition makes a new record."""
+
+    id: str  # also the epoch stamped on the live Service
+    step: Step
+    image: str
+    version: str  # what the candidate states
+    candidate: Colour
+    live: Colour | None  # what served when the release began; None: nothing did
+    live_image: str  # image of the live colour, "" when there is none
+    replicas: int  # the live colour's size when the release began, which the candidate gets
+    started_at: str  # RFC 3339, UTC
+    started_by: Mapping[str, str]  # user, host, commit, CI job
+    before: Mapping[str, Any] | None = None  # the candidate's Deployment as it was: labels, annotations, spec
+    outcome: str = ""
+    reason: str = ""
+    ended_at: str = ""
+    times: Mapping[str, str] = field(default_factory=dict)  # step -> when it was entered
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing served when this release began."""
+        return self.live is None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a run that finds this record has something to mend."""
+        return MENDS[self.step] is not Mend.NOTHING
+
+    def entering(self, step: Step, reason: str = "") -> Record:
+        """The same release at another step. Raises ValueError for a step that cannot follow."""
+        if step not in ALLOWED[self.step]:
+            raise ValueError(f"a release cannot go from {self.step} to {step}")
+        times = {**self.times, step.value: clock.timestamp()}
+        return replace(self, step=step, times=times, reason=reason or self.reason)
+
+    def closing(self, outcome: str) -> Record:
+        """The same release, over. What the candidate's Deployment was before is no longer needed."""
+        closed = self.entering(Step.CLOSED)
+        return replace(closed, outcome=outcome, ended_at=clock.timestamp(), before=None)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """The record that ``to_json`` wrote. Raises HarnessError when it is not one."""
+        try:
+            raw = json.loads(text)
+            colours = {"candidate": Colour(raw["candidate"]), "live": Colour(raw["live"]) if raw["live"] else None}
+            return cls(**{**raw, **colours, "step": Step(raw["step"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise HarnessError(
+                f"The release journal holds something that is no release record: {error}.",
+                "Look at its ConfigMap; delete it when no release is under way, then start again.",
+            ) from error
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """What the history keeps of a release."""
+    kept = ("id", "image", "version", "candidate", "live", "live_image", "replicas", "started_at", "ended_at")
+    return {name: getattr(record, name) for name in (*kept, "started_by", "outcome", "reason")}
+
+
+def appended(history: list[dict[str, Any]], record: Record) -> list[dict[str, Any]]:
+    """The history with this release at its end, once, and no longer than it may be."""
+    others = [entry for entry in history if entry.get("id") != record.id]
+    return [*others, summary(record)][-HISTORY_LENGTH:]
+
+
+class Journal:
+    """The ConfigMap and its present record. Not for two threads at once."""
+
+    def __init__(self, kube: Kube, settings: Settings) -> None:
+        self._kube = kube
+        self._labels = {"app": settings.app_name, "app.kubernetes.io/managed-by": "bluegreen"}
+        self.name = f"{settings.app_name}-release-journal"
+        self.record: Record | None = None
+        self.history: list[dict[str, Any]] = []
+        self._seen: Obj | None = None
+
+    def read(self) -> Record | None:
+        """Take in what the cluster holds: the present release, or None when there never was one."""
+        self._seen = self._kube.get("ConfigMap", self.name)
+        data: Mapping[str, str] = (self._seen or {}).get("data") or {}
+        self.record = Record.from_json(data["release"]) if data.get("release") else None
+        self.history = json.loads(data.get("history") or "[]")
+        return self.record
+
+    def open(self, record: Record) -> None:
+        """Begin a release. The caller holds the lock and has mended whatever ``read`` found."""
+        if self.record is not None and self.record.unfinished:
+            raise ValueError(f"release {self.record.id} is not over")
+        self._write(record)
+
+    def enter(self, step: Step, reason: str = "") -> Record:
+        """Write down that this step is about to be taken, and that all before it are done."""
+        return self._write(self._present().entering(step, reason))
+
+    def close(self, outcome: str) -> Record:
+        """Write down how the release ended, and add it to the history."""
+        closed = self._present().closing(outcome)
+        self.history = appended(self.history, closed)
+        return self._write(closed)
+
+    def _present(self) -> Record:
+        if self.record is None:
+            raise ValueError("no release is open")
+        return self.record
+
+    def _write(self, record: Record) -> Record:
+        data = {"release": record.to_json(), "history": json.dumps(self.history, sort_keys=True)}
+        self._seen = self._create(data) if self._seen is None else self._replace(data)
+        self.record = record
+        return record
+
+    def _create(self, data: Mapping[str, str]) -> Obj:
+        return fence.create(
+            self._kube,
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": self.name, "labels": self._labels},
+                "data": dict(data),
+            },
+            ours=lambda found: found.get("data") == data,
+            otherwise=self._lost,
+        )
+
+    def _replace(self, data: Mapping[str, str]) -> Obj:
+        seen = self._seen or {}
+        return fence.patch(
+            self._kube,
+            "ConfigMap",
+            self.name,
+            lambda found: self._replacement(found, seen["metadata"]["resourceVersion"], data),
+            landed=lambda found: found.get("data") == data,
+            manager=MANAGER,
+            known=seen,
+        )
+
+    def _replacement(self, found: Obj, seen_version: str, data: Mapping[str, str]) -> list[fence.Op]:
+        if found["metadata"]["resourceVersion"] != seen_version:
+            raise self._lost(found)
+        return [{"op": "add", "path": "/data", "value": dict(data)}]
+
+    def _lost(self, found: Obj) -> JournalLostError:
+        return JournalLostError(
+            f"ConfigMap {self.name} was written by somebody else since this release last wrote it.",
+            "Another release took over; this one changes nothing any more. See `bluegreen status`.",
+        )
+
+

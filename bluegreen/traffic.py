@@ -1,0 +1,212 @@
+"""The only writer of a Service's selector: live traffic forward and back, the preview to a colour or to nobody.
+
+A switch is one JSON patch that changes one value and tests three: the whole selector as it was read, the epoch that this
+release stamped on the Service when it took the lock, and the resourceVersion. It is done when the Service's
+EndpointSlices hold the new colour's ready pods and no others, and fresh requests through the live address say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bluegreen import clock, fence
+from bluegreen.colour import NOBODY, Colour, live_colour
+from bluegreen.errors import HarnessError
+from bluegreen.fence import Op
+from bluegreen.kube import Kube, Obj
+from bluegreen.settings import Settings
+
+MANAGER = "bluegreen-traffic"
+EPOCH = "bluegreen/epoch"
+"""Annotation on the live Service and on both Deployments: the id of the release that may change them now."""
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+
+class ForeignWriteError(HarnessError):
+    """Something else wrote the live selector since this release read it: this release may not move traffic."""
+
+
+class FencedOffError(HarnessError):
+    """A newer release stamped its epoch on the object: this one was taken over and changes nothing any more."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One JSON patch as it was sent to a Service, for the report."""
+
+    service: str
+    operations: tuple[Op, ...]
+    sent_at: str  # RFC 3339 with microseconds, UTC
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {"service": self.service, "operations": list(self.operations), "sent_at": self.sent_at}
+
+
+@dataclass
+class Traffic:
+    """The live and the preview Service of one application, for the holder of one epoch.
+
+    ``patches`` holds every patch of the live Service's selector that was sent, in order.
+    """
+
+    kube: Kube
+    settings: Settings
+    epoch: str
+    patches: list[Patch] = field(default_factory=list)
+
+    @property
+    def live_name(self) -> str:
+        """The live Service."""
+        return self.settings.service_name
+
+    @property
+    def preview_name(self) -> str:
+        """The preview Service."""
+        return preview_name(self.settings)
+
+    def live(self) -> Colour | None:
+        """The colour that the live Service selects now; None when it selects nobody."""
+        return live_colour(self.service())
+
+    def service(self) -> Obj:
+        """The live Service as it is now. Raises HarnessError when there is none."""
+        found = self.kube.get("Service", self.live_name)
+        if found is None:
+            raise HarnessError(f"Service {self.live_name} is not there.", "Run `bluegreen setup`.")
+        return found
+
+    def claim(self) -> Obj:
+        """Stamp this epoch on the live Service. From now on no older release can move traffic; returns the Service."""
+        return fence.patch(
+            self.kube,
+            "Service",
+            self.live_name,
+            lambda found: fence.annotated(found, EPOCH, self.epoch),
+            landed=lambda found: epoch_of(found) == self.epoch,
+            manager=MANAGER,
+        )
+
+    def move(self, before: Colour | None, after: Colour | None) -> Obj:
+        """Move live traffic from one colour to another; nobody is None. Returns the Service as patched.
+
+        Raises ForeignWriteError when the selector is neither what it was nor what it shall be, and FencedOffError when
+        a newer release owns the Service. It is no error when the move has already happened.
+        """
+        wanted = _version(after)
+
+        def decide(found: Obj) -> list[Op]:
+            require_epoch(found, self.epoch)
+            self._require_selector(found, before)
+            return switch_operations(found["spec"]["selector"], self.epoch, wanted)
+
+        return fence.patch(
+            self.kube,
+            "Service",
+            self.live_name,
+            decide,
+            landed=lambda found: epoch_of(found) == self.epoch and self._selects(found, wanted),
+            manager=MANAGER,
+            sent=lambda ops: self.patches.append(Patch(self.live_name, tuple(ops), clock.micro_timestamp())),
+        )
+
+    def preview(self, colour: Colour | None) -> None:
+        """Point the preview Service at a colour, or at nobody: an idle preview never answers from live pods."""
+        wanted = _version(colour)
+        fence.patch(
+            self.kube,
+            "Service",
+            self.preview_name,
+            lambda found: [{"op": "add", "path": "/spec/selector/version", "value": wanted}],
+            landed=lambda found: self._selects(found, wanted),
+            manager=MANAGER,
+        )
+
+    def _selects(self, service: Obj, version: str) -> bool:
+        selector = service["spec"].get("selector") or {}
+        return bool(selector.get("version") == version and selector.get("app") == self.settings.app_name)
+
+    def _require_selector(self, service: Obj, before: Colour | None) -> None:
+        if self._selects(service, _version(before)):
+            return
+        writer = last_writer(service)
+        raise ForeignWriteError(
+            f"Service {self.live_name} selects {service['spec'].get('selector')}, not "
+            f"{_version(before)!r} as this release read it; {writer} wrote it.",
+            "Find out who moves this Service's traffic besides the release, then start again.",
+        )
+
+
+def preview_name(settings: Settings) -> str:
+    """The name of the preview Service."""
+    return f"{settings.service_name}-preview"
+
+
+def switch_operations(selector: Mapping[str, str], epoch: str, version: str) -> list[Op]:
+    """The switch: one value replaced, tested against the whole selector as read and against the epoch."""
+    return [
+        fence.test("/spec/selector", dict(selector)),
+        fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", epoch),
+        {"op": "replace", "path": "/spec/selector/version", "value": version},
+    ]
+
+
+def epoch_of(obj: Obj) -> str:
+    """The epoch stamped on an object; "" when there is none."""
+    return str((obj["metadata"].get("annotations") or {}).get(EPOCH, ""))
+
+
+def require_epoch(obj: Obj, epoch: str) -> None:
+    """Raise FencedOffError unless the object carries this epoch."""
+    if epoch_of(obj) == epoch:
+        return
+    kind, name = obj.get("kind", "object"), obj["metadata"]["name"]
+    raise FencedOffError(
+        f"{kind} {name} belongs to release {epoch_of(obj) or 'of nobody'} now, not to {epoch}.",
+        "This release was taken over and changes nothing any more; see `bluegreen status`.",
+    )
+
+
+def last_writer(service: Obj) -> str:
+    """Who wrote the selector's version last, and when, as the API server noted it."""
+    owners = [
+        entry
+        for entry in service["metadata"].get("managedFields") or []
+        if "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})
+    ]
+    strangers = [entry for entry in owners if entry.get("manager") != MANAGER] or owners
+    if not strangers:
+        return "an unknown field manager"
+    latest = max(strangers, key=lambda entry: str(entry.get("time", "")))
+    return f"field manager {latest.get('manager')!r} ({latest.get('operation')}, {latest.get('time', 'time unknown')})"
+
+
+def slice_pods(slices: Iterable[Obj], *, ready_only: bool = True) -> set[str]:
+    """The names of the pods behind a Service, from its EndpointSlices."""
+    return {
+        endpoint["targetRef"]["name"]
+        for one in slices
+        for endpoint in one.get("endpoints") or []
+        if endpoint.get("targetRef", {}).get("kind") == "Pod"
+        and (not ready_only or endpoint.get("conditions", {}).get("ready", True) is not False)
+    }
+
+
+def pod_ready(pod: Obj) -> bool:
+    """Whether a pod is ready and not on its way out."""
+    conditions = pod.get("status", {}).get("conditions") or []
+    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return ready and not pod["metadata"].get("deletionTimestamp")
+
+
+def settled(slices: Iterable[Obj], pods: Iterable[Obj]) -> bool:
+    """Whether the EndpointSlices hold exactly these pods as far as they are ready, and at least one."""
+    wanted = {pod["metadata"]["name"] for pod in pods if pod_ready(pod)}
+    return bool(wanted) and slice_pods(slices) == wanted
+
+
+def _version(colour: Colour | None) -> str:
+    return NOBODY if colour is None else colour.value
