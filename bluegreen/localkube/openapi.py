@@ -1,0 +1,256 @@
+"""``/openapi/v3``: an index, and one document per group version, built from the table of kinds and the schema table.
+
+It serves kubectl: ``apply`` looks for a PATCH with the parameter fieldValidation and for merge keys, ``explain`` for
+schemas with their descriptions. ``/openapi/v2`` is not served; kubectl asks for it only where v3 is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bluegreen.localkube import schema
+from bluegreen.localkube.discovery import JSON, VERSION
+from bluegreen.localkube.kinds import GROUP_VERSIONS, KINDS, Kind, Obj
+from bluegreen.localkube.schema import Field, Struct
+
+ROOT = "/openapi/v3"
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_NUMBER_OR_STRING: Obj = {"oneOf": [{"type": "string"}, {"type": "number"}]}
+_STRUCTLESS: dict[str, Obj] = {  # types that are one value in JSON, under the names that kubectl explain prints
+    _QUANTITY: _NUMBER_OR_STRING,
+    _INT_OR_STRING: {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
+    f"{_META}Time": {"type": "string", "format": "date-time"},
+    f"{_META}MicroTime": {"type": "string", "format": "date-time"},
+}
+_REFERENCED = {
+    "quantity": _QUANTITY,
+    "intOrString": _INT_OR_STRING,
+    "time": f"{_META}Time",
+    "microTime": f"{_META}MicroTime",
+}
+_SCALARS: dict[str, Obj] = {
+    "string": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "int32": {"type": "integer", "format": "int32"},
+    "int64": {"type": "integer", "format": "int64"},
+    "double": {"type": "number", "format": "double"},
+    "bytes": {"type": "string", "format": "byte"},
+    "any": {"type": "object"},
+}
+_PATCH_TYPES = ("json-patch+json", "merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml")
+_WRITE_PARAMETERS = {"dryRun": "string", "fieldManager": "string", "fieldValidation": "string"}
+_LIST_PARAMETERS = {
+    "labelSelector": "string",
+    "fieldSelector": "string",
+    "limit": "integer",
+    "continue": "string",
+    "resourceVersion": "string",
+    "watch": "boolean",
+    "timeoutSeconds": "integer",
+}
+# HTTP method -> (Kubernetes' verb, its own word for the operation, query parameters)
+_ON_COLLECTION = {
+    "get": ("list", "list", _LIST_PARAMETERS),
+    "post": ("create", "post", _WRITE_PARAMETERS),
+    "delete": ("deletecollection", "deletecollection", _LIST_PARAMETERS),
+}
+_ON_OBJECT = {
+    "get": ("get", "get", {}),
+    "put": ("update", "put", _WRITE_PARAMETERS),
+    "patch": ("patch", "patch", _WRITE_PARAMETERS | {"force": "boolean"}),
+    "delete": (
+        "delete",
+        "delete",
+        {"dryRun": "string", "gracePeriodSeconds": "integer", "propagationPolicy": "string"},
+    ),
+}
+
+
+def answer(path: str) -> tuple[bytes, str] | None:
+    """The document at ``path`` and its content type; None where there is none."""
+    path = path.rstrip("/")
+    if path == ROOT:
+        return orjson.dumps(index()), JSON
+    for group, version in GROUP_VERSIONS:
+        if path == f"{ROOT}/{_place(group, version)}":
+            return document(group, version), JSON
+    return None
+
+
+def index() -> Obj:
+    """Where each group version's document lies; the hash in the address changes with the documents."""
+    places = sorted(_place(group, version) for group, version in GROUP_VERSIONS)
+    return {"paths": {place: {"serverRelativeURL": f"{ROOT}/{place}?hash={_hash()}"} for place in places}}
+
+
+def _place(group: str, version: str) -> str:
+    return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+@cache
+def _hash() -> str:
+    sources = [Path(__file__).with_name("schema_table.json"), Path(__file__).with_name("kinds.py"), Path(__file__)]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:32].upper()
+
+
+@cache
+def document(group: str, version: str) -> bytes:
+    """The OpenAPI 3.0 document of one group version, as JSON."""
+    kinds = [kind for kind in KINDS.values() if (kind.group, kind.version) == (group, version)]
+    paths = {path: item for kind in kinds for path, item in _paths(kind)}
+    info = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
+    return orjson.dumps({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": _schemas(kinds)}})
+
+
+# -- paths -----------------------------------------------------------------------------------------------------------
+def _paths(kind: Kind) -> Iterator[tuple[str, Obj]]:
+    base = f"/{_place(kind.group, kind.version)}"
+    inside = f"{base}/namespaces/{{namespace}}" if kind.namespaced else base
+    place = [_in_path("namespace")] if kind.namespaced else []
+    yield f"{inside}/{kind.plural}", _operations(kind, kind.verbs, _ON_COLLECTION) | {"parameters": place}
+    if "list" in kind.verbs and kind.namespaced:
+        yield f"{base}/{kind.plural}", _operations(kind, ("list",), _ON_COLLECTION)
+    one = {"parameters": [*place, _in_path("name")]}
+    if "get" in kind.verbs:
+        yield f"{inside}/{kind.plural}/{{name}}", _operations(kind, kind.verbs, _ON_OBJECT) | one
+    for sub in kind.subresources:
+        methods = {"post": _ON_COLLECTION["post"]} | _ON_OBJECT
+        path = f"{inside}/{kind.plural}/{{name}}/{sub.name}"
+        about = (sub.group, sub.version, sub.kind) if sub.kind else None
+        yield path, _operations(kind, sub.verbs, methods, about) | one
+
+
+def _operations(
+    kind: Kind,
+    verbs: tuple[str, ...],
+    methods: dict[str, tuple[str, str, dict[str, str]]],
+    about: tuple[str, str, str] | None = None,
+) -> Obj:
+    group, version, name = about or (kind.group, kind.version, kind.kind)
+    return {
+        method: {
+            "operationId": f"{word}{kind.kind}",
+            "parameters": [_in_query(parameter, type_) for parameter, type_ in parameters.items()],
+            "responses": {"200": {"description": "OK"}},
+            "x-kubernetes-action": word,
+            "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": name},
+            **_body(method, name),
+        }
+        for method, (verb, word, parameters) in methods.items()
+        if verb in verbs
+    }
+
+
+def _body(method: str, kind: str) -> Obj:
+    if method == "patch":
+        patch = {"schema": {"$ref": f"#/components/schemas/{_META}Patch"}}
+        return {"requestBody": {"content": {f"application/{type_}": patch for type_ in _PATCH_TYPES}}}
+    if method in ("post", "put") and kind in KINDS:
+        reference = {"schema": _reference(_full_name(schema.of_kind(kind).name))}
+        return {"requestBody": {"content": {JSON: reference}}}
+    return {}
+
+
+def _in_path(name: str) -> Obj:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "uniqueItems": True}}
+
+
+def _in_query(name: str, type_: str) -> Obj:
+    return {"name": name, "in": "query", "schema": {"type": type_, "uniqueItems": True}}
+
+
+# -- schemas ---------------------------------------------------------------------------------------------------------
+def _schemas(kinds: list[Kind]) -> Obj:
+    """Every definition that the kinds use, their lists, and the types that are one value."""
+    found: dict[str, Obj] = dict(_STRUCTLESS) | {f"{_META}Patch": {"type": "object"}}
+    waiting = [schema.of_kind(kind.kind).name for kind in kinds] + ["meta.v1.ListMeta"]
+    while waiting:
+        name = waiting.pop()
+        if _full_name(name) not in found:
+            struct = schema.struct(name)
+            found[_full_name(name)] = _definition(struct)
+            waiting += [inner for field in struct.fields.values() for inner in _uses(field)]
+    for kind in kinds:
+        if kind.stored:
+            struct_name = _full_name(schema.of_kind(kind.kind).name)
+            found[f"{struct_name}List"] = _list_definition(kind, struct_name)
+        found[_full_name(schema.of_kind(kind.kind).name)]["x-kubernetes-group-version-kind"] = [_gvk(kind, kind.kind)]
+    return dict(sorted(found.items()))
+
+
+def _uses(field: Field) -> list[str]:
+    if field.item is not None:
+        return _uses(field.item)
+    return [field.type] if field.is_struct else []
+
+
+def _full_name(name: str) -> str:
+    return _META + name.removeprefix("meta.v1.") if name.startswith("meta.v1.") else f"io.k8s.api.{name}"
+
+
+def _gvk(kind: Kind, name: str) -> Obj:
+    return {"group": kind.group, "version": kind.version, "kind": name}
+
+
+def _definition(struct: Struct) -> Obj:
+    text = schema.descriptions(struct.name)
+    properties = {name: _property(field, text.get(name, "")) for name, field in struct.fields.items()}
+    definition: Obj = {"type": "object", "description": text.get("", ""), "properties": properties}
+    if struct.required:
+        definition["required"] = list(struct.required)
+    if struct.atomic:
+        definition["x-kubernetes-map-type"] = "atomic"
+    return definition
+
+
+def _list_definition(kind: Kind, item: str) -> Obj:
+    return {
+        "type": "object",
+        "description": f"{kind.list_kind} is a list of {kind.kind}.",
+        "required": ["items"],
+        "properties": {
+            "apiVersion": _SCALARS["string"],
+            "kind": _SCALARS["string"],
+            "metadata": _reference(f"{_META}ListMeta"),
+            "items": {"type": "array", "items": _reference(item)},
+        },
+        "x-kubernetes-group-version-kind": [_gvk(kind, kind.list_kind)],
+    }
+
+
+def _property(field: Field, description: str) -> Obj:
+    return {"description": description, **_type(field), **_extensions(field)}
+
+
+def _type(field: Field) -> Obj:
+    if field.type == "list" and field.item is not None:
+        return {"type": "array", "items": _type(field.item)}
+    if field.type == "map" and field.item is not None:
+        return {"type": "object", "additionalProperties": _type(field.item)}
+    if field.type in _SCALARS:
+        return _SCALARS[field.type]
+    return _reference(_REFERENCED.get(field.type) or _full_name(field.type))
+
+
+def _reference(name: str) -> Obj:
+    return {"allOf": [{"$ref": f"#/components/schemas/{name}"}]}
+
+
+def _extensions(field: Field) -> Obj:
+    is_list = field.type == "list"
+    given: dict[str, Any] = {
+        "x-kubernetes-list-type": field.list_type if is_list else "",
+        "x-kubernetes-list-map-keys": list(field.keys),
+        "x-kubernetes-patch-merge-key": field.merge_key,
+        "x-kubernetes-patch-strategy": ",".join(sorted(field.strategy)),
+        "x-kubernetes-map-type": "atomic" if field.atomic else "",
+    }
+    return {key: value for key, value in given.items() if value}
