@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,18 +190,18 @@ class Owning:
             self.owner.conclude()
 
     def _leave_no_report(self) -> None:
-        """Nothing was begun: no half-made report either."""
-        for name in ("html", "html_report"):
-            self.config.pluginmanager.set_blocked(name)
+        """Nothing was begun: no half-made report either, and no line that says where one lies."""
+        if junit := self.config.pluginmanager.getplugin("junitxml"):
+            junit.pytest_unconfigure(self.config)
         for plugin in list(self.config.pluginmanager.get_plugins()):
-            if type(plugin).__module__.startswith("pytest_html.") or type(plugin).__name__ == "LogXML":
+            if type(plugin).__module__.startswith("pytest_html."):
                 self.config.pluginmanager.unregister(plugin)
-        shutil.rmtree(self.run_dir, ignore_errors=True)
+        self.reporting.discard()
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """The reports are written: give their folder its final name."""
-        self.reporting.settle(self.owner)
+        self.reporting.settle()
 
     # -- what people see --------------------------------------------------------------------------------------------
     @pytest.hookimpl(trylast=True)

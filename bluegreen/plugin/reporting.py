@@ -1,0 +1,173 @@
+"""What people see: a line a step while it runs, the verdict at the end, and the files in the report's folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bluegreen import clock
+from bluegreen.plugin.state import FILE
+from bluegreen.verdict import Outcome, exit_code
+
+if TYPE_CHECKING:
+    import pytest
+
+    from bluegreen.plugin.owner import Owner
+    from bluegreen.plugin.validation import Validation
+    from bluegreen.settings import Settings
+
+UNFINISHED = "-unfinished"
+
+HEADLINES = {
+    Outcome.SWITCHED: "live traffic is on {candidate}, verified",
+    Outcome.GATE_PASSED: "every stage passed; nothing was switched, as asked",
+    Outcome.GATE_FAILED: "the gate refused {image}; live traffic never moved",
+    Outcome.NO_EVIDENCE: "nothing failed, but a stage proved nothing; live traffic never moved",
+    Outcome.INTERRUPTED: "interrupted, and everything put back",
+    Outcome.HARNESS_FAILED: "the harness itself failed, and put everything back",
+    Outcome.COULD_NOT_START: "could not start; nothing was changed",
+    Outcome.ROLLED_BACK: "switched, failed there, and rolled back",
+    Outcome.NEEDS_PERSON: "a person has to look",
+}
+"""One sentence an outcome, for the last lines of a run."""
+
+
+class Reporting:
+    """Writes and says what became of a release; decides nothing."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, run_dir: Path) -> None:
+        self.config, self.settings, self.run_dir = config, settings, run_dir
+        self.final_dir = run_dir
+        self.discarded = False
+        self.started_s = clock.now_s()
+        self.record: dict[str, Any] = {}
+
+    # -- while it runs ----------------------------------------------------------------------------------------------
+    def progress(self, text: str) -> None:
+        """One line a step, with the seconds since the run began."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        line = f"[{clock.now_s() - self.started_s:6.1f} s] {text}"
+        if terminal is None:
+            return
+        terminal.ensure_newline()
+        terminal.write_line(line)
+
+    # -- files ------------------------------------------------------------------------------------------------------
+    def write(self, owner: Owner | Validation) -> None:
+        """Write release.json and summary.md; failing to (a full disk, say) changes no verdict and says so."""
+        from bluegreen.plugin.record import release_record
+        from bluegreen.report import write_json, write_markdown
+
+        self.record = release_record(owner, self.settings, clock.now_s() - self.started_s)
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            write_json(self.record, self.run_dir / "release.json")
+            write_markdown(self.record, self.run_dir / "summary.md")
+        except OSError as error:
+            self.progress(f"the report could not be written: {error}")
+        self.final_dir = self._final_name()
+
+    def discard(self) -> None:
+        """Nothing was begun: leave nothing behind."""
+        self.discarded = True
+
+    def _final_name(self) -> Path:
+        stem = self.run_dir.name.removesuffix(UNFINISHED)
+        colour = self.record.get("candidate") or "none"
+        return self.run_dir.with_name(f"{stem}-{colour}")
+
+    def settle(self) -> None:
+        """Give the folder its final name and point ``latest`` at it; after every report is written."""
+        if self.discarded:
+            shutil.rmtree(self.run_dir, ignore_errors=True)
+            with suppress(OSError):
+                self.run_dir.parent.rmdir()  # only where it is empty: it was made for this run
+            return
+        (self.run_dir / FILE).unlink(missing_ok=True)
+        if not self.record or self.final_dir == self.run_dir:
+            return
+        with suppress(OSError):
+            self.run_dir.rename(self.final_dir)
+            latest = self.final_dir.parent / "latest"
+            draft = latest.with_name(f".latest-{os.getpid()}")
+            draft.symlink_to(self.final_dir.name)
+            draft.replace(latest)
+
+    # -- HTML -------------------------------------------------------------------------------------------------------
+    def title(self, owner: Owner | Validation) -> str:
+        """The report's title."""
+        outcome = str(owner.outcome or "not finished")
+        return f"{self.record.get('image', '')}: {outcome}".strip(": ")
+
+    def html(self, owner: Owner | Validation) -> str:
+        """Everything that stands above the table of tests."""
+        if not self.record:
+            return ""
+        from bluegreen.report import evidence_html, summary_html
+
+        return summary_html(self.record) + evidence_html(self.record.get("evidence") or {})
+
+    # -- the last lines ---------------------------------------------------------------------------------------------
+    def say(self, terminal: Any, owner: Owner | Validation) -> None:
+        """Print the verdict, why, where traffic goes, and where the report is."""
+        outcome = owner.outcome
+        if outcome is None:
+            return
+        good = exit_code(outcome) == 0
+        facts = {"image": self.settings.docker_image, "candidate": self.record.get("candidate", "")}
+        terminal.write_sep("=", "release", bold=True)
+        terminal.write_line(f"{str(outcome).upper()}: {HEADLINES[outcome].format(**facts)}", bold=True, green=good, red=not good)
+        for name, text in self._lines(owner):
+            for number, part in enumerate(text.splitlines() or [""]):
+                terminal.write_line(f"  {name if number == 0 else '':<9} {part}")
+
+    def _lines(self, owner: Owner | Validation) -> list[tuple[str, str]]:
+        record = self.record
+        lines = []
+        if owner.problem:
+            lines.append(("why", owner.problem))
+        if not record:
+            return lines
+        lines.append(("traffic", _traffic(record, self.settings)))
+        lines.append(("stages", "  ".join(f"{name} {entry['verdict']}" for name, entry in record["stages"].items())))
+        lines += [("failed", sentence) for sentence in _failures(owner)]
+        if probe := record.get("probe"):
+            lines.append(("probe", _probe(probe)))
+        lines.append(("report", str(_shown(self.final_dir / "report.html"))))
+        if self.settings.embedded:
+            lines.append(("cluster", "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down"))
+        return lines
+
+
+def _traffic(record: dict[str, Any], settings: Settings) -> str:
+    """Where live traffic went, in words."""
+    before, after = record.get("colour_before") or "nobody", record.get("colour_after") or "nobody"
+    way = f"{before} -> {after}" if before != after else f"stays with {after}"
+    return f"{way}   (Service {settings.service_name}, namespace {settings.namespace})"
+
+
+def _probe(probe: dict[str, Any]) -> str:
+    """What users would have felt, in words."""
+    gap = probe.get("longest_gap_ms")
+    text = f"{probe.get('requests', 0)} requests to the live service, {probe.get('failed', 0)} failed"
+    return text + (f", longest gap {gap:.0f} ms" if isinstance(gap, int | float) else "")
+
+
+def _failures(owner: Owner | Validation, limit: int = 5) -> list[str]:
+    """A sentence for each test that failed, the first few."""
+    bad = [test for test in owner.tally.tests.values() if test.outcome in ("failed", "error", "crashed")]
+    said = [f"{t.stage}: {t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition('::')[2]}" for t in bad[:limit]]
+    more = [f"and {len(bad) - limit} more, see the report"] if len(bad) > limit else []
+    return said + more
+
+
+def _shown(path: Path) -> Path:
+    """The path as seen from here, where that is shorter."""
+    with suppress(ValueError):
+        return path.relative_to(Path.cwd())
+    return path
+
+

@@ -1,0 +1,3 @@
+"""This checkout's own wiring; the fixtures of a release come from ``bluegreen.plugin``."""
+
+pytest_plugins = ["pytester"]  # tests/plugin run pytest inside pytest
