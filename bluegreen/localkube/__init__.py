@@ -80,13 +80,18 @@ class Cluster:
         return self.state.token.read_text().strip()
 
     @property
+    def base(self) -> Path:
+        """The directory of all clusters' state that this one's is in."""
+        return self.state.path.parents[1]
+
+    @property
     def outdated(self) -> bool:
         """Whether it was started by other code than is installed now."""
         return self.record.fingerprint != fingerprint()
 
     def stop(self) -> None:
         """End it with all its pods; its objects stay for the next start."""
-        stop(self.name, base=self.state.path.parent.parent)
+        stop(self.name, base=self.base)
 
     def add_image(self, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Register a local program as an image."""
