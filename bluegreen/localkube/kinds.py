@@ -39,6 +39,9 @@ class Kind:
     ``stored``: False for reviews, which are answered and forgotten.
     ``fields``: field selectors beside metadata.name and metadata.namespace.
     ``field_refusal``: how an unknown field selector is refused; "" is the general sentence.
+    ``create_on_update``: a PUT of an absent object creates it.
+    ``blind_update``: a PUT without resourceVersion is accepted and overwrites.
+    ``returns_deleted``: a DELETE answers with the object that went, not with a Status.
     """
 
     group: str
@@ -55,6 +58,9 @@ class Kind:
     stored: bool = True
     fields: tuple[str, ...] = ()
     field_refusal: str = ""
+    create_on_update: bool = False
+    blind_update: bool = True
+    returns_deleted: bool = False
     # derived once: these stand on the hot path of every request
     api_version: str = field(init=False)
     resource: str = field(init=False)
@@ -140,6 +146,7 @@ def _core() -> list[Kind]:
             subresources=(Subresource("finalize", ("update",)), STATUS),
             fields=("status.phase",),
             field_refusal=_PLAIN_REFUSAL,
+            returns_deleted=True,
         ),
         Kind(
             "",
@@ -163,6 +170,7 @@ def _core() -> list[Kind]:
             generation=True,
             fields=_POD_FIELDS,
             field_refusal=_PLAIN_REFUSAL,
+            returns_deleted=True,
         ),
         Kind(
             "",
@@ -174,8 +182,10 @@ def _core() -> list[Kind]:
             subresources=(STATUS,),
             fields=("spec.clusterIP", "spec.type"),
             field_refusal=_PLAIN_REFUSAL,
+            create_on_update=True,
+            returns_deleted=True,
         ),
-        Kind("", "v1", "Endpoints", "endpoints", short_names=("ep",)),
+        Kind("", "v1", "Endpoints", "endpoints", short_names=("ep",), create_on_update=True),
         Kind("", "v1", "ConfigMap", "configmaps", short_names=("cm",)),
         Kind("", "v1", "Secret", "secrets", fields=("type",), field_refusal=_PLAIN_REFUSAL),
         Kind(
@@ -185,9 +195,28 @@ def _core() -> list[Kind]:
             "serviceaccounts",
             short_names=("sa",),
             subresources=(Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),),
+            blind_update=False,
+            returns_deleted=True,
         ),
-        Kind("", "v1", "Event", "events", short_names=("ev",), fields=_EVENT_FIELDS, field_refusal=_PLAIN_REFUSAL),
-        Kind("", "v1", "ResourceQuota", "resourcequotas", short_names=("quota",), subresources=(STATUS,)),
+        Kind(
+            "",
+            "v1",
+            "Event",
+            "events",
+            short_names=("ev",),
+            fields=_EVENT_FIELDS,
+            field_refusal=_PLAIN_REFUSAL,
+            create_on_update=True,
+        ),
+        Kind(
+            "",
+            "v1",
+            "ResourceQuota",
+            "resourcequotas",
+            short_names=("quota",),
+            subresources=(STATUS,),
+            returns_deleted=True,
+        ),
     ]
 
 
@@ -232,6 +261,8 @@ def _workloads() -> list[Kind]:
             short_names=("pdb",),
             subresources=(STATUS,),
             generation=True,
+            create_on_update=True,
+            blind_update=False,
         ),
         Kind(
             "autoscaling",
@@ -265,7 +296,7 @@ def _networking() -> list[Kind]:
             generation=True,
         ),
         Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True),
-        Kind("coordination.k8s.io", "v1", "Lease", "leases"),
+        Kind("coordination.k8s.io", "v1", "Lease", "leases", create_on_update=True, blind_update=False),
     ]
 
 
@@ -277,10 +308,10 @@ def _access() -> list[Kind]:
         ("LocalSubjectAccessReview", True),
     ]
     return [
-        Kind(_RBAC, "v1", "Role", "roles"),
-        Kind(_RBAC, "v1", "RoleBinding", "rolebindings"),
-        Kind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),
-        Kind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+        Kind(_RBAC, "v1", "Role", "roles", create_on_update=True),
+        Kind(_RBAC, "v1", "RoleBinding", "rolebindings", create_on_update=True),
+        Kind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False, create_on_update=True),
+        Kind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False, create_on_update=True),
         *(
             Kind(_AUTHORIZATION, "v1", name, f"{name.lower()}s", namespaced=namespaced, verbs=("create",), stored=False)
             for name, namespaced in reviews

@@ -58,7 +58,7 @@ class ApiError(Exception):
 
 
 def _about(resource: str, group: str, name: str) -> dict[str, Any]:
-    details: dict[str, Any] = {"name": name}
+    details: dict[str, Any] = {"name": name} if name else {}
     if group:
         details["group"] = group
     details["kind"] = resource
@@ -104,7 +104,4 @@ def bad_request(message: str) -> ApiError:
 def forbidden(resource: str, group: str, name: str, why: str) -> ApiError:
     """403; ``why`` is the sentence after the colon."""
     subject = f'{_qualified(resource, group)} "{name}"' if name else _qualified(resource, group)
-    details = _about(resource, group, name)
-    if not name:
-        del details["name"]
-    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", details)
+    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", _about(resource, group, name))

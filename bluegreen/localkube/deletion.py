@@ -1,0 +1,174 @@
+"""What a DELETE does to an object: remove it, or mark it and wait for its grace period or its finalizers. Pure.
+
+The rules are the generic registry's BeforeDelete and deletionFinalizersForGarbageCollection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bluegreen import clock
+from bluegreen.localkube.kinds import Kind, Obj
+from bluegreen.localkube.status import ApiError, Cause, conflict, invalid
+from bluegreen.localkube.store import copy_of
+
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+"""The finalizers the garbage collector acts on."""
+_POLICIES = {"Orphan": ORPHAN, "Foreground": FOREGROUND, "Background": ""}
+_DEFAULT_GRACE_S = 30  # Kubernetes' terminationGracePeriodSeconds when a pod has none
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """``remove``: it goes now. Otherwise ``marked`` is what it becomes; None when nothing changes."""
+
+    remove: bool
+    marked: Obj | None = None
+
+
+def check_options(options: Obj) -> None:
+    """422 for DeleteOptions that contradict themselves."""
+    policy = options.get("propagationPolicy")
+    causes = []
+    if policy is not None and options.get("orphanDependents") is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        causes.append(Cause("propagationPolicy", "FieldValueInvalid", f'Invalid value: "{policy}": {why}'))
+    if policy is not None and policy not in _POLICIES:
+        why = 'supported values: "Background", "Foreground", "Orphan", "nil"'
+        causes.append(Cause("propagationPolicy", "FieldValueNotSupported", f'Unsupported value: "{policy}": {why}'))
+    if causes:
+        raise invalid("DeleteOptions", "meta.k8s.io", "", causes)
+
+
+def check_preconditions(kind: Kind, live: Obj, options: Obj) -> None:
+    """409 when the object is not the one, or not the version, that was to be deleted."""
+    wanted, meta = options.get("preconditions") or {}, live["metadata"]
+    for key, label, ending in (
+        ("uid", "UID", "deleted and then recreated"),
+        ("resourceVersion", "ResourceVersion", "modified"),
+    ):
+        want = wanted.get(key)
+        if want is not None and want != meta[key]:
+            why = (
+                f"the {label} in the precondition ({want}) does not match the {label} in record ({meta[key]})."
+                f" The object might have been {ending}"
+            )
+            raise conflict(kind.kind, kind.group, meta["name"], why)
+
+
+def decide(kind: Kind, live: Obj, options: Obj) -> Deletion:
+    """What deleting ``live`` now means."""
+    if kind.kind == "Namespace":
+        return _namespace(live)
+    meta = live["metadata"]
+    grace_s = _grace_s(kind, live, options)
+    if grace_s is not None and meta.get("deletionTimestamp") and meta.get("deletionGracePeriodSeconds") is not None:
+        return _again(live, options)
+    finalizers = _finalizers(meta.get("finalizers") or [], options)
+    if not finalizers and not grace_s:
+        return Deletion(remove=True)
+    marked = copy_of(live)
+    if finalizers != (meta.get("finalizers") or []):
+        _set_or_drop(marked["metadata"], "finalizers", finalizers)
+    _mark(marked["metadata"], grace_s or 0)
+    return Deletion(remove=False, marked=marked)
+
+
+def may_go(kind: Kind, obj: Obj) -> bool:
+    """Whether an object that was marked has nothing left to wait for: an update that leaves it so removes it."""
+    meta = obj["metadata"]
+    if not meta.get("deletionTimestamp") or meta.get("finalizers"):
+        return False
+    if kind.kind == "Namespace":
+        return not obj.get("spec", {}).get("finalizers")
+    return not meta.get("deletionGracePeriodSeconds")
+
+
+def success(kind: Kind, obj: Obj) -> Obj:
+    """The Status that answers a deletion whose object is gone."""
+    details: dict[str, Any] = {"name": obj["metadata"]["name"], "kind": kind.plural, "uid": obj["metadata"]["uid"]}
+    if kind.group:
+        details["group"] = kind.group
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def forbidden_namespace(name: str) -> ApiError | None:
+    """403 for the namespaces every cluster needs."""
+    if name not in ("default", "kube-system", "kube-public"):
+        return None
+    details = {"name": name, "kind": "namespaces"}
+    return ApiError(403, "Forbidden", f'namespaces "{name}" is forbidden: this namespace may not be deleted', details)
+
+
+def _grace_s(kind: Kind, live: Obj, options: Obj) -> int | None:
+    """Seconds the object may go on; None for kinds without a grace period (all but pods)."""
+    if kind.kind != "Pod":
+        return None
+    spec, phase = live.get("spec") or {}, (live.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
+        return 0
+    asked = options.get("gracePeriodSeconds")
+    grace_s = int(spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_S) if asked is None else asked)
+    return 1 if grace_s < 0 else grace_s
+
+
+def _again(live: Obj, options: Obj) -> Deletion:
+    """Deleting once more what is going already: only a shorter grace period changes anything."""
+    meta, asked = live["metadata"], options.get("gracePeriodSeconds")
+    if asked is None or asked >= meta["deletionGracePeriodSeconds"]:
+        done = not meta["deletionGracePeriodSeconds"] and not meta.get("finalizers")
+        return Deletion(remove=done)
+    asked = max(0, asked)
+    if asked == 0 and not meta.get("finalizers"):
+        return Deletion(remove=True)
+    marked = copy_of(live)
+    _set_times(marked["metadata"], asked)
+    return Deletion(remove=False, marked=marked)
+
+
+def _namespace(live: Obj) -> Deletion:
+    """A namespace goes when its content has gone: the controller empties spec.finalizers then."""
+    meta = live["metadata"]
+    if meta.get("deletionTimestamp"):
+        return Deletion(remove=may_go_namespace(live))
+    marked = copy_of(live)
+    marked["metadata"]["deletionTimestamp"] = clock.timestamp()
+    marked["status"] = {**(live.get("status") or {}), "phase": "Terminating"}
+    return Deletion(remove=may_go_namespace(marked), marked=marked)
+
+
+def may_go_namespace(obj: Obj) -> bool:
+    """Whether nothing holds a namespace that is being deleted."""
+    return not obj["metadata"].get("finalizers") and not (obj.get("spec") or {}).get("finalizers")
+
+
+def _finalizers(current: list[str], options: Obj) -> list[str]:
+    """The finalizers after this request: how dependents are treated is kept as one of two finalizers."""
+    policy, orphan = options.get("propagationPolicy"), options.get("orphanDependents")
+    if policy is None and orphan is None:
+        return current
+    wanted = _POLICIES[policy] if policy is not None else (ORPHAN if orphan else "")
+    kept = [name for name in current if name not in (ORPHAN, FOREGROUND)]
+    return [*kept, wanted] if wanted else kept
+
+
+def _mark(meta: Obj, grace_s: int) -> None:
+    if not meta.get("deletionTimestamp"):
+        _set_times(meta, grace_s)
+        if meta.get("generation"):
+            meta["generation"] += 1
+
+
+def _set_times(meta: Obj, grace_s: int) -> None:
+    ends = clock.utc() + timedelta(seconds=grace_s)
+    meta["deletionTimestamp"] = ends.strftime("%Y-%m-%dT%H:%M:%SZ")
+    meta["deletionGracePeriodSeconds"] = grace_s
+
+
+def _set_or_drop(meta: Obj, key: str, value: list[str]) -> None:
+    if value:
+        meta[key] = value
+    else:
+        meta.pop(key, None)

@@ -1,0 +1,68 @@
+"""What the server takes out of, or keeps in, an object before it validates it: the strategies' PrepareForCreate
+and PrepareForUpdate. Status and spec are written by different requests; generations count spec changes. Pure.
+"""
+
+from __future__ import annotations
+
+from bluegreen.localkube import admission
+from bluegreen.localkube.kinds import Kind, Obj
+
+# Kinds that register with the status they bring: the kubelet writes its node whole.
+_KEEP_STATUS_ON_CREATE = frozenset(["Node"])
+# What besides the spec moves a generation. EndpointSlices have no spec: their content counts.
+_GENERATION_OF = {"EndpointSlice": ("endpoints", "ports", "addressType")}
+_EMPTY: Obj = {}
+
+
+def for_create(kind: Kind, obj: Obj) -> None:
+    """A new object begins without status, whatever it was sent with."""
+    if kind.kind == "Namespace":
+        admission.prepare_namespace(obj)
+    elif kind.has_status and kind.kind not in _KEEP_STATUS_ON_CREATE:
+        obj.pop("status", None)
+
+
+def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
+    """The update without what this subresource may not change; with its generation counted on."""
+    if subresource == "status":
+        new = _status_only(kind, live, new)
+    elif subresource == "finalize":
+        new = {**live, "metadata": new["metadata"], "spec": new.get("spec") or {}}
+    elif kind.has_status:
+        _keep(live, new, "status")
+        if kind.kind == "Namespace":
+            _keep(live, new, "spec")  # only /finalize changes a namespace's finalizers
+    if kind.generation and _moves_generation(kind, live, new):
+        new["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
+    return new
+
+
+def _status_only(kind: Kind, live: Obj, new: Obj) -> Obj:
+    """The live object with the new status; metadata may change, but a Deployment's labels not."""
+    meta = new["metadata"]
+    if kind.kind == "Deployment":
+        _keep(live["metadata"], meta, "labels")
+    kept = {**live, "metadata": meta}
+    if "status" in new:
+        kept["status"] = new["status"]
+    else:
+        kept.pop("status", None)
+    return kept
+
+
+def _keep(live: Obj, new: Obj, key: str) -> None:
+    if key in live:
+        new[key] = live[key]
+    else:
+        new.pop(key, None)
+
+
+def _moves_generation(kind: Kind, live: Obj, new: Obj) -> bool:
+    content = _GENERATION_OF.get(kind.kind, ("spec",))
+    if any(live.get(key) != new.get(key) for key in content):
+        return True
+    if kind.kind != "Deployment":
+        return False
+    # the Deployment strategy counts annotations too: its controller copies them to replica sets
+    before, after = live["metadata"].get("annotations") or _EMPTY, new["metadata"].get("annotations") or _EMPTY
+    return bool(before != after)
