@@ -1,0 +1,141 @@
+"""Finding the cluster that was asked for, and nothing but that one: the current context is never taken by accident."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from bluegreen.errors import CannotStartError, InputError, Mistake
+from bluegreen.kube.client import Kube
+from bluegreen.kube.errors import KubeError, Unauthorized
+from bluegreen.kube.retry import RetryPolicy
+from bluegreen.kube.transport import Transport
+from bluegreen.settings import LOCAL, Settings
+
+KIND = "kind"
+IN_CLUSTER = "in-cluster"
+KIND_CONTEXTS = ("kind-bluegreen", "kind-kind")
+
+FIRST_CONTACT = RetryPolicy(attempts=4, total_s=10.0)
+"""A cluster that does not answer at first is given up sooner than one that stops answering in mid-release."""
+
+
+def connect(settings: Settings) -> Kube:
+    """The cluster that CLUSTER names; the embedded one is started when it does not run.
+
+    Raises ``InputError`` for a context that is not there and ``CannotStartError`` for a cluster that does not answer.
+    """
+    if settings.cluster == LOCAL:
+        kubeconfig, context = _embedded()
+    elif settings.cluster == IN_CLUSTER:
+        return _checked(_in_cluster(settings.namespace), settings)
+    else:
+        kubeconfig = settings.kubeconfig or str(Path("~/.kube/config").expanduser())
+        context = _context(settings.cluster, kubeconfig)
+    return _checked(connect_handle(kubeconfig, context, settings.namespace), settings)
+
+
+def connect_handle(kubeconfig: str, context: str, namespace: str) -> Kube:
+    """The same cluster from another process, by what a ``Kube`` knows of itself; asks it nothing yet."""
+    if not kubeconfig:
+        return _in_cluster(namespace)
+    from kubernetes.config import kube_config
+
+    try:
+        client = kube_config.new_client_from_config(config_file=kubeconfig, context=context)
+    except (kube_config.ConfigException, OSError, ValueError, yaml.YAMLError) as problem:
+        reason = str(problem).splitlines()[0]
+        mistake = Mistake("CLUSTER", context, f"its kubeconfig entry is of no use: {reason}.", "Mend the kubeconfig.")
+        raise InputError([mistake]) from None
+    return Kube(Transport(_direct(client)), namespace, context=context, kubeconfig=kubeconfig)
+
+
+def contexts(kubeconfig: str) -> list[str]:
+    """The contexts of the kubeconfig files (one path, or several as KUBECONFIG lists them), sorted."""
+    found: set[str] = set()
+    for path in filter(None, kubeconfig.split(os.pathsep)):
+        try:
+            content = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8")) or {}
+            found |= {str(entry["name"]) for entry in content.get("contexts") or []}
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+            why, remedy = "it cannot be read as a kubeconfig.", "Mend it, or name another with KUBECONFIG."
+            raise InputError([Mistake("KUBECONFIG", path, why, remedy)]) from None
+    return sorted(found)
+
+
+def _context(cluster: str, kubeconfig: str) -> str:
+    known = contexts(kubeconfig)
+    wanted = KIND_CONTEXTS if cluster == KIND else (cluster,)
+    for context in wanted:
+        if context in known:
+            return context
+    listed = f"Known contexts: {', '.join(known)}." if known else "It knows no context at all."
+    remedy = {KIND: "Create the cluster first: kind create cluster --name bluegreen."}.get(
+        cluster, "Name one of them with CLUSTER, choose the kubeconfig with KUBECONFIG, or use CLUSTER=local."
+    )
+    why = f"{kubeconfig} has no context {' or '.join(wanted)}. {listed}"
+    raise InputError([Mistake("CLUSTER", cluster, why, remedy)])
+
+
+def _embedded() -> tuple[str, str]:
+    from bluegreen import localkube
+
+    cluster = localkube.start()
+    return str(cluster.kubeconfig), str(cluster.context)
+
+
+def _in_cluster(namespace: str) -> Kube:
+    from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config import ConfigException, load_incluster_config
+
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)
+    except ConfigException as problem:
+        why = f"this process does not run in a pod with a service account ({problem})."
+        raise InputError([Mistake("CLUSTER", IN_CLUSTER, why, "Name a context of the kubeconfig.")]) from None
+    return Kube(Transport(ApiClient(configuration)), namespace, context=IN_CLUSTER)
+
+
+def _direct(client: Any) -> Any:
+    """The same client, not through an HTTP proxy when the server is on this machine."""
+    host = urlsplit(client.configuration.host).hostname or ""
+    if not client.configuration.proxy or not _loopback(host):
+        return client
+    from kubernetes.client.api_client import ApiClient
+
+    client.configuration.proxy = None
+    return ApiClient(client.configuration)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked(kube: Kube, settings: Settings) -> Kube:
+    """The cluster, once it has answered; with its version."""
+    patience = kube.transport.policy
+    kube.transport.policy = FIRST_CONTACT
+    try:
+        kube.server_version = str(kube.raw("/version").get("gitVersion", ""))
+    except KubeError as problem:
+        kube.close()
+        remedy = problem.remedy if isinstance(problem, Unauthorized) or settings.cluster != LOCAL else _LOCAL_REMEDY
+        sentence = f"CLUSTER={settings.cluster}: {kube.server} is of no use. {problem.sentence}"
+        raise CannotStartError(sentence, remedy) from None
+    kube.transport.policy = patience
+    return kube
+
+
+_LOCAL_REMEDY = "Restart it: `bluegreen cluster down`, then again."

@@ -1,0 +1,196 @@
+"""One HTTP exchange with a Kubernetes API, over the official client's configuration, credentials and connections.
+
+Paths and JSON go in, JSON comes out, or a ``KubeError``. Every request has a time-out; repeating is decided by
+``retry.py``. Nothing here knows what an object means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import orjson
+
+from bluegreen import clock
+from bluegreen.kube import retry
+from bluegreen.kube.errors import KubeError, Unreachable, from_status
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+Obj = dict[str, Any]
+
+JSON = "application/json"
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 15.0
+"""Choices: three times what a busy API server takes; a dead network would otherwise hang for ever."""
+
+
+class Unclear(Exception):
+    """A write got no clear answer: it may have happened. Never leaves this package."""
+
+    def __init__(self, problem: KubeError, pause_s: float) -> None:
+        super().__init__(str(problem))
+        self.problem, self.pause_s = problem, pause_s
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt that did not bring a final answer."""
+
+    error: KubeError
+    not_done: bool
+    """The request certainly had no effect."""
+    retry_after_s: float = 0.0
+
+
+class Transport:
+    """Requests to one API server. Thread-safe: the connection pool is."""
+
+    def __init__(self, client: Any, policy: retry.RetryPolicy | None = None) -> None:
+        self._client = client
+        self._pool = client.rest_client.pool_manager
+        self.server: str = client.configuration.host.rstrip("/")
+        self.policy = policy or retry.RetryPolicy()
+        self.requests = 0
+        """HTTP requests sent so far: what a release costs the API server."""
+        self.warnings: list[str] = []
+        """What the server warned about, each once."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        repeatable: bool,
+    ) -> bytes:
+        """Send one request, repeated as the policy allows, and return the answer's body.
+
+        ``what`` completes "Cannot …" in an error. ``repeatable``: doing it twice does no harm; otherwise ``Unclear``
+        is raised as soon as it is not known whether the request had its effect.
+        """
+        url = self._url(path, query)
+        data = None if body is None else orjson.dumps(body)
+        started_s, failures = clock.now_s(), 0
+        while True:
+            timeout_s = min(READ_TIMEOUT_S, max(0.1, self.policy.total_s - (clock.now_s() - started_s)))
+            result = self._attempt(method, url, what, data, content_type, timeout_s)
+            if isinstance(result, bytes):
+                return result
+            failures += 1
+            pause_s = self.policy.pause_s(failures, result.retry_after_s)
+            if not (repeatable or result.not_done):
+                raise Unclear(result.error, pause_s)
+            if self.policy.over(failures, clock.now_s() - started_s, pause_s):
+                raise result.error
+            clock.sleep_s(pause_s)
+
+    def stream(self, path: str, what: str, query: Mapping[str, str], read_timeout_s: float) -> BaseHTTPResponse:
+        """Open an answer that goes on (a watch) and return it unread; raises ``KubeError``. Never repeated here."""
+        import urllib3
+
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s)
+        try:
+            response = self._send("GET", self._url(path, query), None, JSON, timeout)
+        except urllib3.exceptions.HTTPError as problem:
+            raise self._no_answer(what, problem).error from None
+        if response.status != 200:
+            raise from_status(what, response.status, _json_object(response.data))
+        return response
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def headers(self) -> dict[str, str]:
+        """The headers that say who asks; refreshes credentials that have run out, as the official client does."""
+        configuration = self._client.configuration
+        headers = {"User-Agent": "bluegreen", "Accept": JSON}
+        bearer = configuration.get_api_key_with_prefix("authorization") or configuration.get_api_key_with_prefix(
+            "BearerToken"
+        )
+        if bearer:
+            headers["Authorization"] = bearer
+        elif configuration.username:
+            headers["Authorization"] = configuration.get_basic_auth_token()
+        return headers
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self.server}{path}?{urlencode(query)}" if query else f"{self.server}{path}"
+
+    def _send(self, method: str, url: str, data: bytes | None, content_type: str, timeout: Any) -> BaseHTTPResponse:
+        headers = self.headers()
+        if data is not None:
+            headers["Content-Type"] = content_type
+        self.requests += 1
+        response: BaseHTTPResponse = self._pool.request(
+            method, url, body=data, headers=headers, timeout=timeout, preload_content=False, retries=False
+        )
+        for warning in response.headers.getlist("Warning"):
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+        return response
+
+    def _attempt(
+        self, method: str, url: str, what: str, data: bytes | None, content_type: str, timeout_s: float
+    ) -> bytes | Failure:
+        """One try: the body of a good answer, a ``Failure`` worth another try, or a final error raised."""
+        import urllib3
+
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), read=timeout_s)
+        try:
+            response = self._send(method, url, data, content_type, timeout)
+            content: bytes = response.read(decode_content=True)
+            response.release_conn()
+        except urllib3.exceptions.HTTPError as problem:
+            return self._no_answer(what, problem)
+        if 200 <= response.status < 300:
+            return content
+        error = from_status(what, response.status, _json_object(content))
+        if response.status in retry.NOT_DONE or response.status in retry.UNCLEAR:
+            return Failure(error, response.status in retry.NOT_DONE, _retry_after_s(response, error))
+        raise error
+
+    def _no_answer(self, what: str, problem: Exception) -> Failure:
+        """The failure of a request that brought no answer; raises at once what no repetition will mend."""
+        import urllib3
+
+        connecting = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+        error = Unreachable(f"Cannot {what}: no answer from {self.server} ({_short(problem)}).")
+        if isinstance(problem, urllib3.exceptions.SSLError) and "CERTIFICATE" in str(problem).upper():
+            raise Unreachable(
+                f"Cannot {what}: the certificate of {self.server} is not trusted ({_short(problem)}).",
+                "Check `certificate-authority` in the kubeconfig: it may be of a cluster that is gone.",
+            ) from None
+        return Failure(error, not_done=isinstance(problem, connecting))
+
+
+def _retry_after_s(response: BaseHTTPResponse, error: KubeError) -> float:
+    """The server's wish, from the header or from the Status object's details."""
+    stated = (error.body.get("details") or {}).get("retryAfterSeconds")
+    return max(retry.retry_after_s(response.headers.get("Retry-After")), float(stated or 0))
+
+
+def _json_object(content: bytes) -> Obj:
+    """A refusal's body; what is no JSON object (a proxy's page) becomes its message."""
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        body = None
+    return body if isinstance(body, dict) else {"message": content[:200].decode("utf-8", "replace").strip()}
+
+
+def _short(problem: BaseException) -> str:
+    """The innermost reason of an error of urllib3, without addresses of Python objects."""
+    while True:
+        inner = getattr(problem, "reason", None) or problem.__cause__
+        if not isinstance(inner, BaseException) or inner is problem:
+            break
+        problem = inner
+    return str(problem).rpartition(": ")[2].strip("()'\" ") or type(problem).__name__
