@@ -26,6 +26,8 @@ __all__ = [
     "DEFAULT_NAME",
     "NOT_EMULATED",
     "Cluster",
+    "Image",
+    "Options",
     "add_image",
     "find",
     "list_images",
@@ -93,9 +95,9 @@ class Cluster:
         """End it with all its pods; its objects stay for the next start."""
         stop(self.name, base=self.base)
 
-    def add_image(self, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    def add_image(self, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> Image:
         """Register a local program as an image."""
-        Images(self.state.images).add(ref, command, env)
+        return Images(self.state.images).add(ref, command, env)
 
 
 def start(
@@ -140,11 +142,11 @@ def stop(name: str = DEFAULT_NAME, *, base: Path | None = None) -> bool:
 
 def add_image(
     name: str, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None, *, base: Path | None = None
-) -> None:
+) -> Image:
     """Register a local program as an image of the cluster of this name, running or not."""
     state = directory(name, base)
     state.prepare()
-    Images(state.images).add(ref, command, env)
+    return Images(state.images).add(ref, command, env)
 
 
 def list_images(name: str = DEFAULT_NAME, *, base: Path | None = None) -> list[Image]:

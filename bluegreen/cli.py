@@ -1,0 +1,320 @@
+"""The command ``bluegreen``: the embedded cluster, and everything about releases that is not a test run.
+
+Arguments come in, calls go to the library, sentences come out. Every error is a sentence on standard error and an
+exit code, never a traceback; what a release's exit codes mean stands in ``verdict``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bluegreen import __version__, clock
+from bluegreen.errors import CannotStartError, HarnessError, InputError, Mistake, NeedsPersonError
+
+if TYPE_CHECKING:
+    from bluegreen.kube import Kube
+    from bluegreen.localkube import Cluster
+    from bluegreen.settings import Settings
+
+Arguments = argparse.Namespace
+Command = Callable[[Arguments], int]
+
+OK, HARNESS_FAILED, COULD_NOT_START, NEEDS_PERSON, INTERRUPTED = 0, 3, 4, 7, 2
+# the first class an error is an instance of gives the exit code
+EXIT_CODES: tuple[tuple[type[HarnessError], int], ...] = (
+    (InputError, COULD_NOT_START),
+    (CannotStartError, COULD_NOT_START),
+    (NeedsPersonError, NEEDS_PERSON),
+    (HarnessError, HARNESS_FAILED),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code."""
+    parsed = _parser().parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        return command(parsed)
+    except HarnessError as error:
+        print(f"bluegreen: {error}", file=sys.stderr)
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    except KeyboardInterrupt:
+        print("bluegreen: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+# -- arguments -------------------------------------------------------------------------------------------------------
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bluegreen", description="Blue-green releases on Kubernetes.")
+    parser.add_argument("--version", action="version", version=f"bluegreen {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (command, help_) in RELEASE_COMMANDS.items():
+        one = commands.add_parser(name, help=help_, description=help_)
+        one.set_defaults(command=command)
+        _add_settings(one)
+        if name == "reset":
+            one.add_argument("--yes", metavar="NAMESPACE", help="the namespace's name, in place of being asked for it")
+    _add_cluster(commands.add_parser("cluster", help="the embedded cluster: up, status, down, kubeconfig, image"))
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    from bluegreen.settings import SETTINGS
+
+    group = parser.add_argument_group("settings", "each also an environment variable, or a line of .env, of that name")
+    for setting in SETTINGS:
+        if setting.option is None:
+            continue
+        help_ = setting.help.replace("%", "%%")
+        destination = f"setting_{setting.name}"
+        if setting.is_flag:
+            group.add_argument(setting.option, dest=destination, action="store_const", const="true", help=help_)
+        else:
+            group.add_argument(setting.option, dest=destination, metavar=setting.metavar, help=help_)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    up = _cluster_command(commands, "up", cluster_up, "start it, and return when its API answers")
+    up.add_argument("--fresh", action="store_true", help="forget all its objects first; a running one is ended")
+    up.add_argument("--restart", action="store_true", help="end a running one first; its objects stay")
+    up.add_argument("--allocatable-cpu", default="", metavar="QUANTITY", help="CPU its node offers to pods")
+    up.add_argument("--allocatable-memory", default="", metavar="QUANTITY", help="memory its node offers to pods")
+    _cluster_command(commands, "status", cluster_status, "what runs, where, and what it does not emulate")
+    _cluster_command(commands, "down", cluster_down, "end it with all its pods; its objects stay")
+    _cluster_command(commands, "kubeconfig", cluster_kubeconfig, "print the path of its kubeconfig")
+    images = commands.add_parser("image", help="its images: local programs").add_subparsers(required=True)
+    add = _cluster_command(images, "add", image_add, "register a local program as an image")
+    add.add_argument("ref", metavar="REF", help="the image's reference, for example team/service:v1")
+    add.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of the image")
+    add.add_argument("program", nargs="+", metavar="COMMAND", help="after --: the program and its arguments")
+    _cluster_command(images, "list", image_list, "list the registered images")
+
+
+def _cluster_command(commands, name: str, command: Command, help_: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_, description=help_)
+    parser.add_argument("--name", default="default", help="which embedded cluster; several may run side by side")
+    parser.set_defaults(command=command)
+    return parser
+
+
+# -- the embedded cluster --------------------------------------------------------------------------------------------
+def cluster_up(arguments: Arguments) -> int:
+    """``cluster up``."""
+    from bluegreen import localkube
+
+    options = localkube.Options(arguments.allocatable_cpu, arguments.allocatable_memory)
+    began_s = clock.now_s()
+    cluster = localkube.start(arguments.name, fresh=arguments.fresh, restart=arguments.restart, options=options)
+    if cluster.started_now:
+        print(f"{_title(cluster)} is up after {clock.now_s() - began_s:.2f} s: {cluster.server}")
+    else:
+        print(f"{_title(cluster)} runs already: {cluster.server}")
+        _tell_what_waits(cluster, arguments)
+    print(f"Use it:  export KUBECONFIG={cluster.kubeconfig}")
+    print(f"Stop it: bluegreen cluster down{_name_option(cluster.name)}")
+    return OK
+
+
+def _tell_what_waits(cluster: Cluster, arguments: Arguments) -> None:
+    """Say what of the installed code, or of the options given, the running cluster does not have."""
+    restart = f"bluegreen cluster up --restart{_name_option(cluster.name)}"
+    if cluster.outdated:
+        print(f"It was started by other code than is installed now. To restart it: {restart}")
+    for option, given, has in (
+        ("--allocatable-cpu", arguments.allocatable_cpu, cluster.record.allocatable_cpu),
+        ("--allocatable-memory", arguments.allocatable_memory, cluster.record.allocatable_memory),
+    ):
+        if given and given != has:
+            print(f"It was started without {option} {given}. To restart it: {restart} {option} {given}")
+
+
+def _title(cluster: Cluster) -> str:
+    return f"Embedded cluster {cluster.name!r}"
+
+
+def _name_option(name: str) -> str:
+    return "" if name == "default" else f" --name {name}"
+
+
+def cluster_status(arguments: Arguments) -> int:
+    """``cluster status``."""
+    from bluegreen import localkube
+
+    cluster = localkube.find(arguments.name)
+    others = [name for name in localkube.names() if name != arguments.name]
+    if cluster is None:
+        print(f"Embedded cluster {arguments.name!r} does not run. Start it: bluegreen cluster up")
+    else:
+        print(_described(cluster))
+    if others:
+        print(f"Others: {', '.join(f'{name} ({_state(name)})' for name in others)}")
+    print("Not emulated:")
+    print("\n".join(f"  {gap}" for gap in localkube.NOT_EMULATED))
+    return OK
+
+
+def _described(cluster: Cluster) -> str:
+    code = "other code than is installed now: restart it with `up --restart`" if cluster.outdated else "this code"
+    facts = {
+        "server": cluster.server,
+        "context": cluster.context,
+        "kubeconfig": cluster.kubeconfig,
+        "process": f"{cluster.pid}, since {cluster.record.started}",
+        "started by": code,
+        "log": cluster.state.log,
+    }
+    lines = [f"{_title(cluster)} runs.", *(f"  {key + ':':<12} {value}" for key, value in facts.items())]
+    return "\n".join(lines)
+
+
+def _state(name: str) -> str:
+    from bluegreen import localkube
+
+    return "runs" if localkube.find(name) else "down"
+
+
+def cluster_down(arguments: Arguments) -> int:
+    """``cluster down``."""
+    from bluegreen import localkube
+
+    ran = localkube.stop(arguments.name)
+    print(f"Embedded cluster {arguments.name!r} {'is down; its objects stay' if ran else 'did not run'}.")
+    return OK
+
+
+def cluster_kubeconfig(arguments: Arguments) -> int:
+    """``cluster kubeconfig``."""
+    from bluegreen import localkube
+
+    cluster = localkube.find(arguments.name)
+    if cluster is None:
+        start = f"bluegreen cluster up{_name_option(arguments.name)}"
+        raise CannotStartError(f"Embedded cluster {arguments.name!r} does not run.", f"Start it: {start}")
+    print(cluster.kubeconfig)
+    return OK
+
+
+def image_add(arguments: Arguments) -> int:
+    """``cluster image add``."""
+    from bluegreen import localkube
+
+    env = dict(_variable(text) for text in arguments.env)
+    image = localkube.add_image(arguments.name, arguments.ref, arguments.program, env)
+    print(f"{image.name} runs: {' '.join(arguments.program)}")
+    return OK
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InputError([Mistake("--env", text, "is no variable.", "Write NAME=VALUE.")])
+    return name, value
+
+
+def image_list(arguments: Arguments) -> int:
+    """``cluster image list``."""
+    from bluegreen import localkube
+
+    print("gremlinsai/backend:VERSION[-bad-FAULT]  the bundled sample")
+    for image in localkube.list_images(arguments.name):
+        print(f"{image.name}  {' '.join(image.command)}")
+    return OK
+
+
+# -- releases --------------------------------------------------------------------------------------------------------
+def _settings(arguments: Arguments) -> Settings:
+    from bluegreen import settings
+
+    given = {
+        key.removeprefix("setting_"): value for key, value in vars(arguments).items() if key.startswith("setting_")
+    }
+    return settings.load(os.environ, given, Path(".env"), image_required=False)
+
+
+def _connect(arguments: Arguments) -> tuple[Kube, Settings]:
+    from bluegreen import kube
+
+    settings = _settings(arguments)
+    return kube.connect(settings), settings
+
+
+def setup(arguments: Arguments) -> int:
+    """``setup``."""
+    from bluegreen import environment
+
+    kube, settings = _connect(arguments)
+    environment.set_up(kube, settings, full=True)
+    print(f"Namespace {settings.namespace} on {kube.context} is set up.")
+    return OK
+
+
+def status(arguments: Arguments) -> int:
+    """``status``."""
+    from bluegreen import overview
+
+    kube, settings = _connect(arguments)
+    print(overview.text(overview.read(kube, settings)))
+    return OK
+
+
+def rollback(arguments: Arguments) -> int:
+    """``rollback``."""
+    from bluegreen import release
+
+    kube, settings = _connect(arguments)
+    print(release.roll_back(kube, settings))
+    return OK
+
+
+def recover(arguments: Arguments) -> int:
+    """``recover``."""
+    from bluegreen import release
+
+    kube, settings = _connect(arguments)
+    print(release.recover(kube, settings))
+    return OK
+
+
+def reset(arguments: Arguments) -> int:
+    """``reset``: only with the namespace's name, from the option or typed in."""
+    from bluegreen import environment
+
+    settings = _settings(arguments)
+    _confirm(settings.namespace, arguments.yes)
+    from bluegreen import kube
+
+    environment.reset(kube.connect(settings), settings)
+    print(f"Namespace {settings.namespace} is gone.")
+    return OK
+
+
+def _confirm(namespace: str, given: str | None) -> None:
+    if given is None:
+        if not sys.stdin.isatty():
+            why = "must be given where nobody can be asked."
+            raise InputError([Mistake("--yes", None, why, f"Write --yes {namespace} to delete that namespace.")])
+        given = input(f"This deletes namespace {namespace} with everything in it. Type its name: ").strip()
+    if given != namespace:
+        why = f"is not the namespace that would be deleted, {namespace}."
+        raise InputError([Mistake("--yes", given, why, "Nothing was deleted.")])
+
+
+RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
+    "setup": (setup, "set up everything around a release; running it again moves no traffic"),
+    "status": (status, "show colours, images, replicas, where traffic goes, and the last release"),
+    "rollback": (rollback, "switch live traffic back to the other colour, after checking it"),
+    "recover": (recover, "mend what a killed release left behind"),
+    "reset": (reset, "delete the namespace and everything in it; asks for its name"),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
