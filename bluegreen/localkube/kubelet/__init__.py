@@ -1,0 +1,1 @@
+"""The kubelet: pods as local processes. ``Kubelet`` is its door."""
