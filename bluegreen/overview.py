@@ -1,0 +1,125 @@
+"""What ``bluegreen status`` shows: both colours, where live traffic goes, and the last release. Changes nothing.
+
+``read`` asks the cluster, ``text`` writes it down; in between stands plain data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bluegreen.colour import Colour, live_colour
+from bluegreen.errors import CannotStartError
+from bluegreen.journal import Journal, Record
+from bluegreen.kube import Kube
+from bluegreen.settings import Settings
+
+Obj = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ColourState:
+    """One colour's Deployment."""
+
+    colour: Colour
+    deployment: str
+    image: str
+    desired: int
+    ready: int
+    autoscaler: str  # "3 to 20", "" where there is none
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything the status shows."""
+
+    namespace: str
+    context: str
+    service: str
+    traffic: str  # one sentence: where the live Service sends requests
+    live: Colour | None
+    endpoints: int  # ready ones behind the live Service
+    colours: tuple[ColourState, ...]
+    release: Record | None  # the present release, or the last
+
+
+def read(kube: Kube, settings: Settings) -> Overview:
+    """Look at the cluster."""
+    service = kube.get("Service", settings.service_name)
+    live, traffic = _traffic(service, settings)
+    slices = kube.list("EndpointSlice", labels=f"kubernetes.io/service-name={settings.service_name}")
+    scalers = {scaler["spec"]["scaleTargetRef"]["name"]: scaler for scaler in kube.list("HorizontalPodAutoscaler")}
+    deployments = {one["metadata"]["name"]: one for one in kube.list("Deployment")}
+    names = {colour: f"{settings.app_name}-{colour}" for colour in Colour}
+    states = [_state(c, deployments[name], scalers.get(name)) for c, name in names.items() if name in deployments]
+    return Overview(
+        namespace=settings.namespace,
+        context=kube.context,
+        service=settings.service_name,
+        traffic=traffic,
+        live=live,
+        endpoints=ready_endpoints(slices),
+        colours=tuple(states),
+        release=Journal(kube, settings).read(),
+    )
+
+
+def _traffic(service: Obj | None, settings: Settings) -> tuple[Colour | None, str]:
+    if service is None:
+        return None, f"there is no Service {settings.service_name}: run `bluegreen setup`, or a release"
+    try:
+        live = live_colour(service)
+    except CannotStartError as error:
+        return None, error.sentence
+    return live, f"goes to {live}" if live else "goes to nobody: nothing was released yet"
+
+
+def _state(colour: Colour, deployment: Obj, scaler: Obj | None) -> ColourState:
+    spec, status = deployment["spec"], deployment.get("status") or {}
+    images = [container["image"] for container in spec["template"]["spec"]["containers"]]
+    bounds = f"{scaler['spec'].get('minReplicas', 1)} to {scaler['spec']['maxReplicas']}" if scaler else ""
+    name = deployment["metadata"]["name"]
+    return ColourState(colour, name, ", ".join(images), spec.get("replicas", 1), status.get("readyReplicas", 0), bounds)
+
+
+def ready_endpoints(slices: list[Obj]) -> int:
+    """How many addresses get requests."""
+    endpoints = [endpoint for one in slices for endpoint in one.get("endpoints") or []]
+    return sum(endpoint.get("conditions", {}).get("ready", True) for endpoint in endpoints)
+
+
+def text(overview: Overview) -> str:
+    """The status as a person reads it."""
+    lines = [f"{overview.namespace} on {overview.context}", f"live traffic: {overview.service} {overview.traffic}"]
+    if overview.live:
+        lines[-1] += f", {overview.endpoints} ready endpoint{'' if overview.endpoints == 1 else 's'}"
+    lines += [*_table(overview), _release(overview.release)]
+    return "\n".join(lines)
+
+
+_HEADER = ("COLOUR", "TRAFFIC", "DEPLOYMENT", "IMAGE", "READY", "AUTOSCALED")
+
+
+def _table(overview: Overview) -> list[str]:
+    if not overview.colours:
+        return ["colours: none is deployed"]
+    rows = [_HEADER, *(_row(state, overview.live) for state in overview.colours)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(state: ColourState, live: Colour | None) -> tuple[str, ...]:
+    traffic = "live" if state.colour is live else "-"
+    ready = f"{state.ready}/{state.desired}"
+    return (state.colour.value, traffic, state.deployment, state.image, ready, state.autoscaler or "-")
+
+
+def _release(record: Record | None) -> str:
+    if record is None:
+        return "last release: none"
+    who = record.started_by.get("user", "")
+    what = f"{record.image} to {record.candidate}, started {record.started_at}{f' by {who}' if who else ''}"
+    if record.unfinished:
+        return f"release under way, or killed: {what}; it is {record.step}. `bluegreen recover` mends a killed one"
+    ended = f"{record.outcome}{f' at {record.ended_at}' if record.ended_at else ''}"
+    return f"last release: {what}; {ended}{f': {record.reason}' if record.reason else ''}"
