@@ -15,13 +15,14 @@ from typing import Any
 
 import orjson
 
-from bluegreen.localkube import quantity
+from bluegreen.localkube import quantities
 
 Obj = dict[str, Any]
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Characters of generated names: no vowels and nothing that looks like one, so that no words appear."""
 _FNV_OFFSET, _FNV_PRIME, _32_BITS = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
+_FORMATS = {"decimal": "DecimalSI", "binary": "BinarySI", "exponent": "DecimalExponent"}
 _QUANTITY = re.compile(r"(-?\d+)([A-Za-z]*)([+-]?\d*)")
 
 
@@ -102,7 +103,7 @@ def _int_or_string(value: Any) -> str:
 
 
 def _quantity(value: Any) -> str:
-    amount, scale, text, form = (0, 0, "", "") if value is None else _amount(quantity.canonical(value))
+    amount, scale, text, form = (0, 0, "", "") if value is None else _amount(quantities.canonical(value))
     return (
         f"{{i:(resource.int64Amount){{value:(int64){amount} scale:(resource.Scale){scale}}} "
         f"d:(resource.infDecAmount){{Dec:(*inf.Dec)<nil>}} s:(string){text} Format:(resource.Format){form}}}"
@@ -111,16 +112,15 @@ def _quantity(value: Any) -> str:
 
 def _amount(text: str) -> tuple[int, int, str, str]:
     """(value, scale, text, format) as Go holds a canonical quantity; it drops the text of some."""
-    form = quantity.form_of(text)
+    form = quantities.form_of(text)
     found = _QUANTITY.fullmatch(text)
     if text == "0" or found is None:
-        return 0, 0, text, form
+        return 0, 0, text, _FORMATS[form]
     number, suffix, power = int(found[1]), found[2], found[3]
-    if form == quantity.BINARY:
-        shift = quantity.BINARY_SHIFTS[suffix]
-        return number << shift, 0, text if number & 7 else "", form
-    scale = int(power) if form == quantity.EXPONENT else quantity.DECIMAL_POWERS[suffix]
-    return number, scale, "" if found[1].endswith("000") else text, form
+    if form == "binary":
+        return number << quantities.BINARY[suffix], 0, text if number & 7 else "", _FORMATS[form]
+    scale = int(power) if form == "exponent" else quantities.DECIMAL[suffix]
+    return number, scale, "" if found[1].endswith("000") else text, _FORMATS[form]
 
 
 _ZERO_TIME = "{Time:(time.Time){wall:(uint64)0 ext:(int64)0 loc:(*time.Location)<nil>}}"
