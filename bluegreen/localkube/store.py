@@ -29,6 +29,8 @@ _KEPT_DECODED = 64  # changes whose objects stay decoded for the watchers that a
 
 _by_version = attrgetter("resource_version")
 
+Objects = list[Obj]  # inside the class, ``list`` is the method
+
 
 def copy_of(obj: Obj) -> Obj:
     """A deep copy of a JSON object that shares nothing with the original (10 times copy.deepcopy's speed)."""
@@ -77,6 +79,10 @@ class Change:
     def thin_out(self) -> None:
         """Keep the encoded form only: this change is history."""
         self._object = self._previous = self._line = None
+
+
+Changes = list[Change]
+Owned = list[tuple[Kind, Obj]]
 
 
 def event_line(type_: str, encoded: bytes) -> bytes:
@@ -155,7 +161,7 @@ class Store:
         shelf = self._shelves.get(kind.kind)
         return shelf.objects.get(namespace, {}).get(name) if shelf else None
 
-    def list(self, kind: Kind, namespace: str = "") -> list[Obj]:
+    def list(self, kind: Kind, namespace: str = "") -> Objects:
         """All objects of a kind, sorted by namespace and name; namespace "" means every one."""
         return [entry.obj for entry in self.entries(kind, namespace)]
 
@@ -186,7 +192,7 @@ class Store:
         entry = self.entry(kind, meta.get("namespace", ""), meta.get("name", "")) if kind else None
         return entry.encoded if entry and entry.obj is obj else orjson.dumps(obj)
 
-    def by_owner(self, uid: str) -> list[tuple[Kind, Obj]]:
+    def by_owner(self, uid: str) -> Owned:
         """Every object whose ownerReferences name that uid."""
         found = []
         for (_, namespace, name), kind in self._owned.get(uid, {}).items():
@@ -235,7 +241,7 @@ class Store:
 
         return unsubscribe
 
-    def history(self, kind: Kind, after: int) -> list[Change]:
+    def history(self, kind: Kind, after: int) -> Changes:
         """The kind's changes with a resourceVersion above ``after``; 410 Expired when some are forgotten."""
         shelf = self._shelf(kind)
         if after < shelf.floor:
