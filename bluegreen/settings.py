@@ -164,6 +164,14 @@ SETTINGS: tuple[Setting, ...] = (
         _SECONDS,
     ),
     Setting(
+        "DRAIN_PATH",
+        grammar.text,
+        None,
+        "A path that tells a pod to let go of its clients (POST) and counts those left (GET); without it the old "
+        "colour drains by its preStop hook.",
+        "PATH",
+    ),
+    Setting(
         "REPLICAS",
         grammar.whole(1, 10_000, 3),
         "3",
@@ -302,6 +310,7 @@ class Settings:
     load_warmup: float
     post_switch_watch: float
     drain_timeout: float
+    drain_path: str
     replicas: int
     min_replicas: int
     max_replicas: int
