@@ -471,7 +471,12 @@ class Shim:
             for number in ints(raw)
         ]
         name, *arguments = marshal.loads(data)
-        {"signal": self.on_signal, "exec": self.on_exec, "exec-signal": self.on_exec_signal}[name](files, *arguments)
+        commands: dict[str, Callable[..., None]] = {
+            "signal": self.on_signal,
+            "exec": self.on_exec,
+            "exec-signal": self.on_exec_signal,
+        }
+        commands[name](files, *arguments)
 
     def on_signal(self, _files: list[int], number: int) -> None:
         """Signal the program; SIGKILL ends everything that it started too."""
