@@ -1,0 +1,59 @@
+"""The gate's checks: measurements and thresholds in, checks out. Pure: nothing here reads a cluster or a network.
+
+Measurements are plain objects as the Kubernetes API has them, parsed metrics, HTTP answers and load results. Every
+function gives a list of ``Check``; ``require`` turns those that did not pass into one failure of a test, in plain
+sentences. A stage's tests put the two together::
+
+    require(gate.replicas(deployment, wanted=3) + gate.pods_ready(pods, wanted=3))
+"""
+
+from bluegreen.gate.application import Answer, found_nothing, healthy, succeeded, version
+from bluegreen.gate.check import Check, CheckError, require
+from bluegreen.gate.measured_load import load, restarts_unchanged
+from bluegreen.gate.monitoring import counted, families, histograms, no_server_errors, scrape_annotations
+from bluegreen.gate.network import answered, endpoints, reached_every_pod, resolves
+from bluegreen.gate.objects import (
+    autoscaler,
+    disruption_budget,
+    image,
+    pods_ready,
+    probes,
+    replicas,
+    requests_and_limits,
+    service,
+    usage,
+)
+from bluegreen.gate.production import live_selector, nobody_harmed
+
+__all__ = [
+    "Answer",
+    "Check",
+    "CheckError",
+    "answered",
+    "autoscaler",
+    "counted",
+    "disruption_budget",
+    "endpoints",
+    "families",
+    "found_nothing",
+    "healthy",
+    "histograms",
+    "image",
+    "live_selector",
+    "load",
+    "no_server_errors",
+    "nobody_harmed",
+    "pods_ready",
+    "probes",
+    "reached_every_pod",
+    "replicas",
+    "requests_and_limits",
+    "require",
+    "resolves",
+    "restarts_unchanged",
+    "scrape_annotations",
+    "service",
+    "succeeded",
+    "usage",
+    "version",
+]
