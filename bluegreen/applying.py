@@ -1,0 +1,110 @@
+"""Applying one object around a release without taking anything that moves by itself from whoever moves it.
+
+Server-side apply as ``SETUP``: of a Service everything but its selector, of a Secret and a ConfigMap only the keys that
+settings fill, of an autoscaler not the bounds that a release holds. Fields of other field managers are never forced.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from bluegreen import configuration
+from bluegreen.errors import CannotStartError
+from bluegreen.kube import Conflict, Kube, NotFound
+
+Obj = dict[str, Any]
+
+SETUP = "bluegreen-setup"
+"""The field manager of everything here."""
+
+FIRST = "bluegreen-first"
+"""The field manager of a Service's first selector, which matches no pod; a release takes the selector over."""
+
+OURS = "bluegreen"
+"""What the names of this project's own field managers start with."""
+
+RELEASE = "bluegreen-release"
+"""The field manager that pins an autoscaler's bounds while a release runs."""
+
+ATTEMPTS = 5
+"""How often an object that changes under our hands is read again: a choice; nobody writes these all the time."""
+
+
+def bring_about(kube: Kube, obj: Obj) -> None:
+    """Apply one object; a Service's first selector goes with its creation only, a Secret's race is settled."""
+    kind, name = obj["kind"], obj["metadata"]["name"]
+    if kind == "Service" and kube.get(kind, name) is None:
+        kube.apply(obj, manager=FIRST)
+    for attempt in range(ATTEMPTS):
+        try:
+            _apply(kube, _owned_part(_with_live_values(kube, obj)))
+            return
+        except Conflict as conflict:
+            if attempt == ATTEMPTS - 1 or conflict.causes:  # causes: fields of others; none: somebody was faster
+                raise
+
+
+def dry_run(kube: Kube, obj: Obj, elsewhere: str) -> None:
+    """Let the server check an object without keeping it; ``elsewhere`` names a namespace to do it in, or is ''."""
+    owned = _owned_part(_with_live_values(kube, obj))
+    try:
+        _apply(kube, owned, dry_run=True, namespace=elsewhere)
+    except NotFound:
+        if obj["kind"] != "RoleBinding":  # the Role it binds was only tried as well
+            raise
+
+
+def _with_live_values(kube: Kube, obj: Obj) -> Obj:
+    """The object with what setting up must leave as it is in the cluster."""
+    if obj["kind"] in ("Secret", "ConfigMap"):
+        return configuration.merged(obj, kube.get(obj["kind"], obj["metadata"]["name"]))
+    if obj["kind"] == "HorizontalPodAutoscaler":
+        return _with_pinned_bounds(obj, kube.get(obj["kind"], obj["metadata"]["name"]))
+    return obj
+
+
+def _with_pinned_bounds(obj: Obj, live: Obj | None) -> Obj:
+    """An autoscaler with the bounds that a release gave it, when one did."""
+    managers = {entry.get("manager") for entry in (live or {"metadata": {}})["metadata"].get("managedFields") or []}
+    if live is None or RELEASE not in managers:
+        return obj
+    bounds = {key: live["spec"][key] for key in ("minReplicas", "maxReplicas") if key in live["spec"]}
+    return {**obj, "spec": {**obj["spec"], **bounds}}
+
+
+def _owned_part(obj: Obj) -> Obj:
+    """What setting up owns of an object: of a Service everything but its selector."""
+    if obj["kind"] != "Service" or "selector" not in (obj.get("spec") or {}):
+        return obj
+    owned = copy.deepcopy(obj)
+    del owned["spec"]["selector"]
+    return owned
+
+
+def _apply(kube: Kube, obj: Obj, *, dry_run: bool = False, namespace: str = "") -> None:
+    """Apply; take over fields of this project's own managers, but never anybody else's."""
+    try:
+        kube.apply(obj, manager=SETUP, dry_run=dry_run, namespace=namespace)
+    except Conflict as conflict:
+        if not conflict.causes:
+            raise
+        others = [cause for cause in conflict.causes if not _manager(cause).startswith(OURS)]
+        if others and not namespace:
+            raise _not_ours(obj, others) from None
+        kube.apply(obj, manager=SETUP, force=True, dry_run=dry_run, namespace=namespace)
+
+
+def _manager(cause: Obj) -> str:
+    """The field manager that a conflict's cause names, in Kubernetes' words: ``conflict with "helm" using v1``."""
+    match = re.search(r'conflict with "([^"]+)"', str(cause.get("message", "")))
+    return match[1] if match else ""
+
+
+def _not_ours(obj: Obj, causes: list[Obj]) -> CannotStartError:
+    fields = ", ".join(f"{cause.get('field', '?')} ({_manager(cause) or 'unknown'})" for cause in causes)
+    return CannotStartError(
+        f"{obj['kind']} {obj['metadata']['name']} has fields that belong to other field managers: {fields}.",
+        "Leave those fields out of the manifest (MANIFESTS), or let the other manager give them up.",
+    )

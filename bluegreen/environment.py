@@ -1,0 +1,230 @@
+"""Setting up and resetting everything around a release: namespace, access, secrets, configuration, Services, policy.
+
+In come settings and a cluster; out comes an environment in which a release can run. Setting up is idempotent, by
+server-side apply. It owns nothing that moves by itself: no Service's selector after its first, no
+``replicas``, no autoscaler's bounds while a release holds them. So running it again moves no traffic, and changes
+nothing that is as it should be. Deployments are not made here: a release makes its candidate's.
+
+Everything is tried first (a server-side dry run), so that a manifest the server refuses is known before any change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bluegreen import manifests
+from bluegreen.applying import RELEASE, bring_about, dry_run
+from bluegreen.clock import Deadline
+from bluegreen.colour import Colour
+from bluegreen.errors import CannotStartError, InputError, Mistake, TimeoutExpiredError
+from bluegreen.kube import Forbidden, Invalid, Kube
+from bluegreen.settings import Settings
+
+Obj = dict[str, Any]
+
+ADMINISTRATIVE = frozenset({"Namespace", "Secret", "ServiceAccount", "Role", "RoleBinding"})
+"""Kinds that only ``bluegreen setup`` writes: a release writes no access rights, no secret, no namespace."""
+
+PER_COLOUR = ("hpa", "pdb")
+ONCE = tuple(name for name in manifests.NAMES if name not in (*PER_COLOUR, "deployment"))
+
+GONE_WITHIN_S = 120.0
+"""How long deleting a namespace may take: a choice, four times the longest grace of a default pod."""
+
+
+def set_up(kube: Kube, settings: Settings, *, full: bool = True) -> list[str]:
+    """Make or bring up to date everything around the releases of one application; returns what was applied.
+
+    ``full``: with namespace, secrets and access rights; a release without those rights leaves them out.
+    Raises ``InputError`` for manifests that the server refuses and ``CannotStartError`` for a namespace that is being
+    deleted or fields that belong to somebody else; in both cases nothing was changed.
+    """
+    namespace = _living_namespace(kube, settings)
+    wanted = [(path, obj) for path, obj in _wanted(settings) if full or obj["kind"] not in ADMINISTRATIVE]
+    _try_out(kube, settings, wanted, namespace)
+    _require_secrets(kube, settings, made={_key(obj) for _, obj in wanted})
+    for _, obj in wanted:
+        bring_about(kube, obj)
+    return [f"{obj['kind']} {obj['metadata']['name']}" for _, obj in wanted]
+
+
+def ensure(kube: Kube, settings: Settings) -> None:
+    """What a release needs before it starts: on the embedded cluster it is set up, elsewhere it must be there.
+
+    On a named cluster this writes nothing at all. Raises ``CannotStartError`` with what is missing.
+    """
+    if settings.embedded:
+        set_up(kube, settings)
+        return
+    namespace = _living_namespace(kube, settings)
+    missing = [] if namespace else [f"Namespace {settings.namespace}"]
+    for _, obj in _wanted(settings):
+        if namespace and not _is_there(kube, obj):
+            missing.append(f"{obj['kind']} {obj['metadata']['name']}")
+    if missing:
+        raise CannotStartError(
+            f"{settings.namespace} on {kube.context} is not set up: no {', no '.join(dict.fromkeys(missing))}.",
+            "Run `bluegreen setup` with the same settings, as an account that may.",
+        )
+    _require_secrets(kube, settings, made=set())
+    _try_deployment(kube, settings, "")
+
+
+def reset(kube: Kube, settings: Settings) -> None:
+    """Delete all of it, and wait until it is gone: the namespace with everything in it.
+
+    The namespace ``default`` cannot be deleted: there, what setting up and releases made is deleted one by one.
+    """
+    if settings.namespace == "default":
+        _delete_one_by_one(kube, settings)
+        return
+    kube.delete("Namespace", settings.namespace)
+    for pod in kube.list("Pod"):
+        kube.delete("Pod", pod["metadata"]["name"], grace_s=1)
+    try:
+        kube.wait(
+            "Namespace",
+            lambda found: True if not found else None,
+            fields=f"metadata.name={settings.namespace}",
+            deadline=Deadline(GONE_WITHIN_S),
+            awaited=f"Namespace {settings.namespace} gone",
+            seen=_namespace_conditions,
+        )
+    except TimeoutExpiredError as late:
+        late.remedy = "Look for finalizers that nobody removes: kubectl get namespace -o yaml."
+        raise
+
+
+# --- what there should be -------------------------------------------------------------------------------------
+
+
+def _wanted(settings: Settings) -> list[tuple[str, Obj]]:
+    """Every object around the Deployments with the file it comes from, in the order of applying."""
+    pairs: list[tuple[str, Obj]] = []
+    mistakes: list[Mistake] = []
+    for name, values in [(name, {}) for name in ONCE] + [(n, {"COLOUR": c}) for c in Colour for n in PER_COLOUR]:
+        try:
+            path = str(manifests.source(settings, name))
+            pairs += [(path, obj) for obj in manifests.render(settings, name, **values)]
+        except InputError as problem:
+            mistakes += [mistake for mistake in problem.mistakes if mistake not in mistakes]
+    if mistakes:
+        raise InputError(mistakes)
+    return pairs
+
+
+def _is_there(kube: Kube, obj: Obj) -> bool:
+    """Whether an object exists; what this account may not look at is taken to be there."""
+    try:
+        return kube.get(obj["kind"], obj["metadata"]["name"], obj["metadata"].get("namespace")) is not None
+    except (Forbidden, KeyError):
+        return True
+
+
+def _living_namespace(kube: Kube, settings: Settings) -> Obj | None:
+    """The namespace, ``None`` when there is none yet; refuses one that is being deleted."""
+    try:
+        namespace = kube.get("Namespace", settings.namespace)
+    except Forbidden:
+        return {"metadata": {"name": settings.namespace}}
+    if namespace and namespace["metadata"].get("deletionTimestamp"):
+        since = namespace["metadata"]["deletionTimestamp"]
+        raise CannotStartError(
+            f"NAMESPACE={settings.namespace}: it is being deleted, since {since}.",
+            "Wait until it is gone, or name another one.",
+        )
+    return namespace
+
+
+# --- trying out -----------------------------------------------------------------------------------------------
+
+
+def _try_out(kube: Kube, settings: Settings, wanted: list[tuple[str, Obj]], namespace: Obj | None) -> None:
+    """Let the server check everything without keeping it; raises all refusals together.
+
+    Objects of a namespace that does not exist yet are tried in ``default``, which always does.
+    """
+    mistakes: list[Mistake] = []
+    stand_in = "" if namespace else "default"
+    for path, obj in wanted:
+        elsewhere = stand_in if obj["kind"] != "Namespace" else ""
+        try:
+            dry_run(kube, obj, elsewhere)
+        except Invalid as refusal:
+            why = f"the server refuses {obj['kind']} {obj['metadata']['name']}: {refusal.message or refusal.sentence}"
+            mistakes.append(Mistake(path, None, why.rstrip(".") + ".", "Correct the manifest, or the setting in it."))
+        except Forbidden as refusal:
+            raise CannotStartError(refusal.sentence, refusal.remedy) from None
+    try:
+        _try_deployment(kube, settings, stand_in)
+    except InputError as problem:
+        mistakes += problem.mistakes
+    if mistakes:
+        raise InputError(mistakes)
+
+
+def _try_deployment(kube: Kube, settings: Settings, elsewhere: str) -> None:
+    """Let the server check the candidate's Deployment; the image may not be known yet when setting up."""
+    if not settings.docker_image:
+        return
+    path = str(manifests.source(settings, "deployment"))
+    mistakes = []
+    for obj in manifests.render(settings, "deployment", COLOUR=Colour.BLUE):
+        try:
+            kube.apply(obj, manager=RELEASE, force=True, dry_run=True, namespace=elsewhere)
+        except Invalid as refusal:
+            why = f"the server refuses {obj['kind']} {obj['metadata']['name']}: {refusal.message or refusal.sentence}"
+            mistakes.append(Mistake(path, None, why.rstrip(".") + ".", "Correct the manifest, or the setting in it."))
+    if mistakes:
+        raise InputError(mistakes)
+
+
+def _require_secrets(kube: Kube, settings: Settings, made: set[tuple[str, str]]) -> None:
+    """Every Secret that pods or the Ingress need is there, or among those just made."""
+    deployment = manifests.render(settings, "deployment", COLOUR=Colour.BLUE)
+    needed = dict.fromkeys(_secrets_in(deployment), "the Deployment refers to it")
+    if settings.tls_secret:
+        needed[settings.tls_secret] = "TLS_SECRET names it"
+    mistakes = [
+        Mistake(f"Secret {name}", None, f"it is not in namespace {settings.namespace}, and {why}.", "Create it first.")
+        for name, why in needed.items()
+        if ("Secret", name) not in made and not _is_there(kube, {"kind": "Secret", "metadata": {"name": name}})
+    ]
+    if mistakes:
+        raise InputError(mistakes)
+
+
+def _secrets_in(node: Any) -> Iterator[str]:
+    """The names of the Secrets that a pod cannot start without, wherever a manifest refers to them."""
+    if isinstance(node, list):
+        for child in node:
+            yield from _secrets_in(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key in ("secretRef", "secretKeyRef", "secret") and isinstance(child, dict) and not child.get("optional"):
+                name = child.get("name") or child.get("secretName")
+                yield from [str(name)] if name else []
+            yield from _secrets_in(child)
+
+
+# --- taking away ----------------------------------------------------------------------------------------------
+
+
+def _delete_one_by_one(kube: Kube, settings: Settings) -> None:
+    for colour in Colour:
+        kube.delete("Deployment", f"{settings.app_name}-{colour}", propagation="Foreground")
+    for kind, name in (("Lease", "release"), ("ConfigMap", "release-journal")):
+        kube.delete(kind, f"{settings.app_name}-{name}")
+    for _, obj in reversed(_wanted(settings)):
+        if obj["kind"] != "Namespace":
+            kube.delete(obj["kind"], obj["metadata"]["name"])
+
+
+def _namespace_conditions(found: list[Obj]) -> str:
+    conditions = [c for ns in found for c in (ns.get("status") or {}).get("conditions") or []]
+    return "; ".join(str(c.get("message")) for c in conditions if c.get("status") == "True") or "still terminating"
+
+
+def _key(obj: Obj) -> tuple[str, str]:
+    return str(obj["kind"]), str(obj["metadata"]["name"])
