@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 
-ATTEMPT_TIMEOUT_S = 5  # a choice: one answer inside a cluster takes milliseconds; FACTS of real clusters: up to 2 s at first
+ATTEMPT_TIMEOUT_S = (
+    5  # a choice: one answer inside a cluster takes milliseconds; FACTS of real clusters: up to 2 s at first
+)
 
 # Prints "name ADDRESS" and a line "port NAME CODE" each; 000 stands for no answer. Arguments: host, header, NAME=PORT/PATH...
 SCRIPT = r"""
@@ -158,6 +160,11 @@ def _ended(pods: list[Obj]) -> tuple[str, str] | None:
             return str(status["phase"]), str(status.get("message") or status.get("reason") or "it exited with an error")
         for container in status.get("containerStatuses", []):
             waiting = container.get("state", {}).get("waiting", {})
-            if waiting.get("reason") in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerError"):
+            if waiting.get("reason") in (
+                "ErrImagePull",
+                "ImagePullBackOff",
+                "InvalidImageName",
+                "CreateContainerError",
+            ):
                 return "Waiting", f"{waiting['reason']}: {waiting.get('message', '')}"
     return None

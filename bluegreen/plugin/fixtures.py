@@ -51,6 +51,13 @@ def stop_requested(run_dir: Path) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
+def harm_found(run_dir: Path) -> Callable[[], str]:
+    """Ask what the release's owner found wrong with production since the switch; an empty string: nothing."""
+    state = StateFile(run_dir / FILE)
+    return lambda: state.read().harm
+
+
+@pytest.fixture(scope="session")
 def cluster(release: Handle) -> Kube:
     """The cluster of the release, through the harness's one door."""
     from bluegreen.kube import connect_handle

@@ -53,7 +53,9 @@ class Target:
     def pods(self) -> list[Obj]:
         """The colour's pods that are not being deleted, by name."""
         found = self.cluster.list("Pod", labels=self.selector)
-        return sorted((p for p in found if "deletionTimestamp" not in p["metadata"]), key=lambda p: p["metadata"]["name"])
+        return sorted(
+            (p for p in found if "deletionTimestamp" not in p["metadata"]), key=lambda p: p["metadata"]["name"]
+        )
 
     def autoscaler(self) -> Obj | None:
         """The colour's HorizontalPodAutoscaler."""

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bluegreen import clock
 from bluegreen.errors import CannotStartError, HarnessError, InputError, NeedsPersonError
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
-from bluegreen.verdict import STAGES, Outcome, Verdict, gate_verdict, stage_verdict
+from bluegreen.verdict import Outcome, Verdict, gate_verdict, stage_verdict
 
 if TYPE_CHECKING:
     import pytest
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from bluegreen.release import Release
     from bluegreen.settings import Settings
 
-HARM_CHECK_EVERY_S = 0.25  # a choice: how often the probe's findings are read while the gate runs
+LOOK_EVERY_S = 0.25  # a choice: how often the probe's findings are read while tests run
 
 
 class Owner:
@@ -43,6 +42,7 @@ class Owner:
         self.phase = PHASES[0]
         self.finding = ""  # harm to live, found by the watching thread
         self._over = threading.Event()
+        self._watching = "gate"  # what the watching thread looks at: gate, production, or nothing
         self._ending = False
 
     # -- beginning --------------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ class Owner:
         self.state.write(State(handle.to_json()))
         if not handle.available:
             self.state.change(stop=f"not run: the candidate never became available: {handle.unavailable_reason}")
-        threading.Thread(target=self._watch_live, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
         return True
 
     def _new_release(self) -> Release:
@@ -103,9 +103,10 @@ class Owner:
     def _promote(self) -> str:
         """Switch live traffic; the reason when that did not come about."""
         assert self.release is not None
-        self._over.set()  # from here on the production tests and the release itself look at live
+        self._watching = ""
         try:
             self.release.promote()
+            self._watching = "production"
         except NeedsPersonError as error:
             self._end(Outcome.NEEDS_PERSON, str(error))
         except HarnessError as error:
@@ -124,10 +125,12 @@ class Owner:
         test = self.tally.record(report)
         bad = test is not None and test.outcome in ("failed", "error", "crashed")
         if test is not None and bad and phase_of(test.stage) == "production" and self.outcome is None:
-            self._roll_back(f"{test.nodeid.rpartition('::')[2]}: {test.sentence.splitlines()[0] if test.sentence else test.outcome}")
+            said = test.sentence.splitlines()[0] if test.sentence else test.outcome
+            self._roll_back(f"{test.nodeid.rpartition('::')[2]}: {said}")
 
     def _roll_back(self, reason: str) -> None:
         assert self.release is not None
+        self._watching = ""
         with suppress(OSError):
             self.state.change(stop=f"not run: rolled back: {reason}")
         try:
@@ -138,17 +141,28 @@ class Owner:
         except HarnessError as error:
             self._end(Outcome.NEEDS_PERSON, f"{reason}; and the way back failed: {error}")
 
-    def _watch_live(self) -> None:
-        """Tell everybody to stop as soon as the probe says that live was harmed during the gate."""
+    def _watch(self) -> None:
+        """Beside the tests: end the gate when live is harmed, and tell of harm to production after the switch."""
         assert self.release is not None
-        while not self._over.wait(HARM_CHECK_EVERY_S):
+        looks = {"gate": self.release.check_live, "production": self.release.watch_tick}
+        while not self._over.wait(LOOK_EVERY_S):
+            watching = self._watching
             try:
-                self.release.check_live()
+                if watching:
+                    looks[watching]()
             except HarnessError as error:
-                self.finding = str(error)
+                if watching != self._watching:
+                    continue  # what was looked at is over by now
                 with suppress(OSError):
-                    self.state.change(stop=f"not run: {error}")
+                    self._found(watching, str(error))
                 return
+
+    def _found(self, watching: str, finding: str) -> None:
+        if watching == "gate":
+            self.finding = finding
+            self.state.change(stop=f"not run: {finding}")
+        else:
+            self.state.change(harm=finding)
 
     # -- ending -----------------------------------------------------------------------------------------------------
     def conclude(self) -> None:
@@ -171,7 +185,9 @@ class Owner:
         try:
             self.release.finish()
         except HarnessError as error:
-            self._end(Outcome.NEEDS_PERSON, f"the new version is live and verified; retiring the old one failed: {error}")
+            self._end(
+                Outcome.NEEDS_PERSON, f"the new version is live and verified; retiring the old one failed: {error}"
+            )
             return
         self._end(Outcome.SWITCHED, "")
 
@@ -245,15 +261,3 @@ def _reason(verdicts: Mapping[str, Verdict]) -> str:
     """Which stages did not pass, in the order in which they run."""
     bad = [f"{stage}: {verdict}" for stage, verdict in verdicts.items() if verdict != Verdict.PASS]
     return "the gate was not passed (" + ", ".join(bad) + ")"
-
-
-def first_failed(verdicts: Mapping[str, Any]) -> str:
-    """The stage that decided: the first that failed, else the first without evidence."""
-    for wanted in (Verdict.FAIL, Verdict.ERROR, Verdict.NO_EVIDENCE):
-        for stage in (*STAGES, *verdicts):
-            if verdicts.get(stage) == wanted:
-                return stage
-    return ""
-
-
-__all__ = ["Owner", "clock", "first_failed"]

@@ -119,7 +119,9 @@ class Reporting:
         good = exit_code(outcome) == 0
         facts = {"image": self.settings.docker_image, "candidate": self.record.get("candidate", "")}
         terminal.write_sep("=", "release", bold=True)
-        terminal.write_line(f"{str(outcome).upper()}: {HEADLINES[outcome].format(**facts)}", bold=True, green=good, red=not good)
+        terminal.write_line(
+            f"{str(outcome).upper()}: {HEADLINES[outcome].format(**facts)}", bold=True, green=good, red=not good
+        )
         for name, text in self._lines(owner):
             for number, part in enumerate(text.splitlines() or [""]):
                 terminal.write_line(f"  {name if number == 0 else '':<9} {part}")
@@ -138,7 +140,9 @@ class Reporting:
             lines.append(("probe", _probe(probe)))
         lines.append(("report", str(_shown(self.final_dir / "report.html"))))
         if self.settings.embedded:
-            lines.append(("cluster", "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down"))
+            lines.append(
+                ("cluster", "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down")
+            )
         return lines
 
 
@@ -159,7 +163,9 @@ def _probe(probe: dict[str, Any]) -> str:
 def _failures(owner: Owner | Validation, limit: int = 5) -> list[str]:
     """A sentence for each test that failed, the first few."""
     bad = [test for test in owner.tally.tests.values() if test.outcome in ("failed", "error", "crashed")]
-    said = [f"{t.stage}: {t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition('::')[2]}" for t in bad[:limit]]
+    said = [
+        f"{t.stage}: {t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition('::')[2]}" for t in bad[:limit]
+    ]
     more = [f"and {len(bad) - limit} more, see the report"] if len(bad) > limit else []
     return said + more
 
@@ -169,5 +175,3 @@ def _shown(path: Path) -> Path:
     with suppress(ValueError):
         return path.relative_to(Path.cwd())
     return path
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ FILE = "state.json"
 
 @dataclass(frozen=True)
 class State:
-    """``phase`` is the phase whose tests may run; ``why`` says why later ones may not; ``stop`` ends waits at once."""
+    """``phase`` is the phase whose tests may run; ``why`` says why later ones may not.
+
+    ``stop`` keeps every further test from running; ``harm`` is what the owner found wrong with production meanwhile.
+    """
 
     handle: str  # the release's handle as JSON
     phase: str = "gate"
     why: str = ""
     stop: str = ""
+    harm: str = ""
 
 
 class StateFile:
@@ -25,6 +30,7 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._changing = threading.Lock()
 
     def write(self, state: State) -> None:
         """Replace the state; a reader sees the old or the new one, never a half."""
@@ -38,6 +44,7 @@ class StateFile:
 
     def change(self, **changes: Any) -> State:
         """Write the present state with some fields changed; the new state."""
-        state = replace(self.read(), **changes)
-        self.write(state)
+        with self._changing:
+            state = replace(self.read(), **changes)
+            self.write(state)
         return state

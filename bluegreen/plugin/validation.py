@@ -66,7 +66,9 @@ class Validation:
         name = f"{settings.app_name}-{colour}"
         deployment = kube.get("Deployment", name)
         if deployment is None:
-            raise CannotStartError(f"Service {settings.service_name} selects {colour}, but Deployment {name} is not there.")
+            raise CannotStartError(
+                f"Service {settings.service_name} selects {colour}, but Deployment {name} is not there."
+            )
         image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
         urls = {"http": Access(kube, settings).live("http").url}
         return Handle(

@@ -96,7 +96,9 @@ def test_phases_run_one_after_the_other(worker_count: int, seed: int) -> None:
     assert phases.log.index("enter production") == 1 + 15 + 1 + 1
 
 
-@pytest.mark.parametrize("missing", ["resources health api monitoring network", "load", "production", "load production"])
+@pytest.mark.parametrize(
+    "missing", ["resources health api monitoring network", "load", "production", "load production"]
+)
 @pytest.mark.parametrize("worker_count", [1, 3])
 def test_a_missing_phase_is_passed_over(missing: str, worker_count: int) -> None:
     phases = Phases()
@@ -108,7 +110,9 @@ def test_a_missing_phase_is_passed_over(missing: str, worker_count: int) -> None
 
 @pytest.mark.parametrize("worker_count", [1, 2, 4])
 @pytest.mark.parametrize("crash_at", range(0, 19, 2))
-def test_a_crashed_worker_never_blocks_the_run_and_its_tests_are_not_run_again(worker_count: int, crash_at: int) -> None:
+def test_a_crashed_worker_never_blocks_the_run_and_its_tests_are_not_run_again(
+    worker_count: int, crash_at: int
+) -> None:
     phases = Phases()
     run(worker_count, phases, STAGES, seed=crash_at, crash_at=crash_at)
     ran = [entry for entry in phases.log if entry in STAGES]

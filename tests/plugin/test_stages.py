@@ -14,7 +14,9 @@ def report(nodeid: str, when: str, outcome: str, longrepr: Any = None, **more: A
     return pytest.TestReport(nodeid, ("", 0, ""), {}, outcome, longrepr, when, duration=0.5, **more)  # type: ignore[arg-type]
 
 
-def ran(tally: Tally, nodeid: str, setup: str = "passed", call: str | None = "passed", teardown: str = "passed") -> None:
+def ran(
+    tally: Tally, nodeid: str, setup: str = "passed", call: str | None = "passed", teardown: str = "passed"
+) -> None:
     tally.record(report(nodeid, "setup", setup))
     if call:
         tally.record(report(nodeid, "call", call))

@@ -46,7 +46,9 @@ def test_without_configuration_a_suite_is_ordinary_too(checkout: pytest.Pytester
     assert untouched(checkout)
 
 
-@pytest.mark.parametrize("arguments", [("suites/release", "tests"), ("suites",), (".",), ("suites/release", "suites/validate")])
+@pytest.mark.parametrize(
+    "arguments", [("suites/release", "tests"), ("suites",), (".",), ("suites/release", "suites/validate")]
+)
 def test_a_suite_mixed_with_other_tests_is_refused(checkout: pytest.Pytester, arguments: tuple[str, ...]) -> None:
     result = run(checkout, *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR

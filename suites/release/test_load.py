@@ -1,0 +1,25 @@
+"""load: under load the candidate keeps its success rate and its latency, and no pod restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bluegreen import gate, load
+from bluegreen.plugin.measuring import Target
+from bluegreen.settings import Settings
+
+pytestmark = pytest.mark.stage("load")
+
+
+def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, note: Callable[[str, Any], None]) -> None:
+    restarts = target.restarts()
+    result = load.run(settings, target.release.preview_urls["http"], run_dir)
+    note("load", result.to_json())
+    note("requests", result.requests)
+    note("success rate", round(result.success_rate, 4))
+    note("p95 ms", result.p95_ms)
+    gate.require([*gate.load(result, settings), *gate.no_restarts(restarts, target.restarts())])

@@ -1,0 +1,59 @@
+"""resources: what stands in the cluster is what was asked for, all of it ready, and it can be kept and scaled."""
+
+from __future__ import annotations
+
+import pytest
+
+from bluegreen import gate
+from bluegreen.plugin.measuring import Target
+from bluegreen.settings import Settings
+
+pytestmark = pytest.mark.stage("resources")
+
+
+def test_the_candidate_became_available(target: Target) -> None:
+    assert target.release.available, target.release.unavailable_reason
+
+
+def test_the_image_is_exactly_the_one_asked_for(target: Target) -> None:
+    gate.require(gate.image(target.deployment(), target.pods(), target.release.image))
+
+
+def test_replicas_are_desired_ready_and_available(target: Target) -> None:
+    gate.require(gate.replicas(target.deployment(), target.release.replicas))
+
+
+def test_pods_are_ready_and_never_restarted(target: Target) -> None:
+    gate.require(gate.pods(target.pods(), target.release.replicas))
+
+
+def test_requests_and_limits_are_set(target: Target, settings: Settings) -> None:
+    gate.require(gate.requests_and_limits(target.deployment(), settings))
+
+
+def test_probes_are_set(target: Target) -> None:
+    gate.require(gate.probes(target.deployment()))
+
+
+def test_a_disruption_budget_holds_its_pods(target: Target) -> None:
+    gate.require(gate.disruption_budget(target.disruption_budget(), target.labels))
+
+
+def test_an_autoscaler_targets_it(target: Target) -> None:
+    gate.require(gate.autoscaler(target.autoscaler(), target.release.deployment))
+
+
+def test_services_offer_its_ports(target: Target) -> None:
+    for service in (target.service(), target.live_service()):
+        gate.require(gate.service_ports(service, target.pods()))
+
+
+def test_the_preview_shows_the_candidate_and_nothing_else(target: Target) -> None:
+    gate.require(target.proof_of_origin())
+
+
+def test_usage_is_within_limits(target: Target) -> None:
+    usage = target.usage()
+    if not usage:
+        pytest.skip("the cluster serves no resource metrics (metrics.k8s.io)")
+    gate.require(gate.usage(usage, target.pods()))
