@@ -1,0 +1,16 @@
+"""What the project's own tests share: a running test cluster, one for each worker of xdist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bluegreen import localkube
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[localkube.Cluster]:
+    """An embedded cluster of this test run's own, in a temporary directory; every test makes its own namespace."""
+    with localkube.running() as running:
+        yield running
