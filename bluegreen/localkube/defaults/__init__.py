@@ -1,0 +1,46 @@
+"""What the server fills in, by kind: the static part, which needs nothing but the object.
+
+What is allocated or computed from other objects (addresses, node ports, a Job's selector) is not done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bluegreen.localkube.canonical import canonicalise
+from bluegreen.localkube.defaults import access, cluster, networking, pods, workloads
+from bluegreen.localkube.defaults.pods import image_tag, qos_class
+from bluegreen.localkube.kinds import Kind, Obj
+
+__all__ = ["apply_defaults", "image_tag", "qos_class"]
+
+DEFAULTS: dict[str, Callable[[Obj], None]] = {
+    "Deployment": workloads.deployment,
+    "Endpoints": networking.endpoints,
+    "EndpointSlice": networking.endpoint_slice,
+    "HorizontalPodAutoscaler": workloads.autoscaler,
+    "Job": workloads.job,
+    "ClusterRoleBinding": access.binding,
+    "Namespace": cluster.namespace,
+    "NetworkPolicy": networking.network_policy,
+    "Node": cluster.node,
+    "Pod": pods.pod,
+    "ReplicaSet": workloads.replica_set,
+    "RoleBinding": access.binding,
+    "Secret": cluster.secret,
+    "Service": networking.service,
+    "TokenRequest": access.token_request,
+}
+"""What differs by kind; each function gets the object in its canonical form."""
+
+
+def apply_defaults(kind: Kind, obj: Obj) -> None:
+    """Gives the object its canonical form and everything the server fills in. Changes the object it is given.
+
+    Expects types already checked (``decoding``); doing it twice is doing it once.
+    """
+    obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
+    canonicalise(kind.kind, obj)
+    fill = DEFAULTS.get(kind.kind)
+    if fill is not None:
+        fill(obj)
