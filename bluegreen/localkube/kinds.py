@@ -65,12 +65,15 @@ class Kind:
     api_version: str = field(init=False)
     resource: str = field(init=False)
     list_kind: str = field(init=False)
+    json_prefix: bytes = field(init=False)  # how every stored object's JSON begins
     has_status: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        api_version = f"{self.group}/{self.version}" if self.group else self.version
         derived = {
             "singular": self.singular or self.kind.lower(),
-            "api_version": f"{self.group}/{self.version}" if self.group else self.version,
+            "api_version": api_version,
+            "json_prefix": f'{{"kind":"{self.kind}","apiVersion":"{api_version}",'.encode(),
             "resource": self.plural,
             "list_kind": f"{self.kind}List",
             "has_status": any(sub.name == "status" for sub in self.subresources),

@@ -203,10 +203,13 @@ class Store:
 
     # -- writing ---------------------------------------------------------------
     def put(self, kind: Kind, obj: Obj) -> Obj:
-        """Store an object, which is the store's from now on. Stamps metadata.resourceVersion."""
-        meta = obj["metadata"]
+        """Store an object, which is the store's from now on. Stamps metadata.resourceVersion.
+
+        Kind and apiVersion are put first: lists cut ``kind.json_prefix`` off the encoded form.
+        """
+        obj = {"kind": kind.kind, "apiVersion": kind.api_version, **obj}
         version = self._version + 1
-        meta["resourceVersion"] = str(version)
+        obj["metadata"]["resourceVersion"] = str(version)
         encoded = orjson.dumps(obj)
         if self._log:
             self._log.append(encoded)

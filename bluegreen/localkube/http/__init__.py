@@ -1,0 +1,1 @@
+"""HTTP for the API server: paths, bodies, answers, watches, and the streams of pods."""
