@@ -26,6 +26,9 @@ Obj = dict[str, Any]
 ADMINISTRATIVE = frozenset({"Namespace", "Secret", "ServiceAccount", "Role", "RoleBinding"})
 """Kinds that only ``bluegreen setup`` writes: a release writes no access rights, no secret, no namespace."""
 
+MADE_BY_RELEASES = frozenset({"HorizontalPodAutoscaler", "PodDisruptionBudget"})
+"""Kinds that a release makes anew with its candidate: that they are not there stops none."""
+
 PER_COLOUR = ("hpa", "pdb")
 ONCE = tuple(name for name in manifests.NAMES if name not in (*PER_COLOUR, "deployment"))
 
@@ -60,7 +63,7 @@ def ensure(kube: Kube, settings: Settings) -> None:
     namespace = _living_namespace(kube, settings)
     missing = [] if namespace else [f"Namespace {settings.namespace}"]
     for _, obj in _wanted(settings):
-        if namespace and not _is_there(kube, obj):
+        if namespace and obj["kind"] not in MADE_BY_RELEASES and not _is_there(kube, obj):
             missing.append(f"{obj['kind']} {obj['metadata']['name']}")
     if missing:
         raise CannotStartError(

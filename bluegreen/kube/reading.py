@@ -13,7 +13,7 @@ import orjson
 
 from bluegreen import clock
 from bluegreen.clock import Deadline
-from bluegreen.kube.errors import Expired, KubeError, NotFound, Stale
+from bluegreen.kube.errors import Expired, KubeError, NotFound, Stale, Unreachable
 from bluegreen.kube.kinds import RESOURCES, Resource
 from bluegreen.kube.transport import Transport
 from bluegreen.kube.watch import Wait
@@ -140,6 +140,17 @@ class Reader:
         """The events about an object (of the whole namespace without a name), oldest first."""
         found = self.list("Event", fields=f"involvedObject.name={name}" if name else "", namespace=namespace)
         return sorted(found, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+
+    def pod_metrics(self, labels: str = "") -> dict[str, Obj]:
+        """CPU and memory in use, by pod and container; nothing where the cluster measures none (metrics.k8s.io)."""
+        try:
+            measured = self.list("PodMetrics", labels=labels)
+        except (NotFound, Unreachable):  # not installed; installed and without an answer
+            return {}
+        return {
+            pod["metadata"]["name"]: {container["name"]: container["usage"] for container in pod["containers"]}
+            for pod in measured
+        }
 
     def can_i(
         self, verb: str, group: str, resource: str, subresource: str = "", namespace: str | None = None, name: str = ""

@@ -104,6 +104,21 @@ class Transport:
             raise from_status(what, response.status, _json_object(response.data))
         return response
 
+    def port_forward(self, path: str, port: int) -> Any:
+        """A socket whose other end is a port of a pod, over a websocket; raises ``Unreachable``."""
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream.ws_client import portforward_call
+
+        headers = {"authorization": self.headers().get("Authorization", "")}
+        query = [("ports", str(port))]
+        try:
+            forward = portforward_call(
+                self._client.configuration, "GET", self._url(path, None), query_params=query, headers=headers
+            )
+        except ApiException as problem:
+            raise Unreachable(f"Cannot forward to port {port} of {path}: {problem.reason}.") from None
+        return forward.socket(port)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

@@ -1,0 +1,245 @@
+"""How to reach a colour or the live service from here: load balancer, NodePort, cluster address or port-forward.
+
+``auto`` takes the first way that answers, in the order in which users come nearest: the load balancer's address, a
+NodePort, the cluster's own addresses (only from inside a cluster, or where pods run on this very machine), and last a
+port-forward through the API server. ACCESS names one of them instead. What was picked stands in ``Address.via``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Any
+
+from bluegreen import clock
+from bluegreen.clock import Deadline
+from bluegreen.errors import CannotStartError, TimeoutExpiredError
+from bluegreen.kube import Forbidden, Kube
+from bluegreen.portforward import Forward, Forwards
+from bluegreen.settings import Settings
+
+Obj = dict[str, Any]
+
+LOAD_BALANCER, NODE_PORT, CLUSTER, PORT_FORWARD = "load-balancer", "node-port", "cluster", "port-forward"
+
+CONNECT_S = 0.5
+"""A choice: a first look at an address; one that hangs is not the one to take."""
+
+PAUSE_S = 0.05
+"""A choice: between two looks at an address that does not answer yet."""
+
+_REFUSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to send requests, and by which way they get there."""
+
+    host: str
+    port: int
+    via: str
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.url} ({self.via})"
+
+
+class Access:
+    """The ways to one application's Services and pods. Ports are named as in the Service: ``http``, ``metrics``."""
+
+    def __init__(self, kube: Kube, settings: Settings) -> None:
+        self._kube, self._settings = kube, settings
+        self._picked: dict[tuple[str, str], Address] = {}
+        self._forwards = Forwards(kube)
+
+    def live(self, port: str = "http") -> Address:
+        """The live Service."""
+        return self._service(self._settings.service_name, port)
+
+    def preview(self, port: str = "http") -> Address:
+        """The preview Service."""
+        return self._service(self._settings.preview_service_name, port)
+
+    def pod(self, pod: Obj | str, port: str = "http") -> Address:
+        """One pod, by its object or its name: its own address where that can be reached, else a port-forward."""
+        found = self._kube.get("Pod", pod) if isinstance(pod, str) else pod
+        if found is None:
+            raise CannotStartError(f"There is no pod {pod} in namespace {self._kube.namespace}.")
+        number, address = container_port(found, port), (found.get("status") or {}).get("podIP")
+        if self._inside and address and self._settings.access != PORT_FORWARD:
+            return Address(address, number, CLUSTER)
+        return self._forwarded(Forward(pod=found["metadata"]["name"], port=number))
+
+    def close(self) -> None:
+        """End the port-forwards."""
+        self._forwards.close()
+
+    # --- picking ----------------------------------------------------------------------------------------------
+
+    def _service(self, name: str, port: str) -> Address:
+        key = name, port
+        if key not in self._picked:
+            self._picked[key] = self._pick(name, port)
+        return self._picked[key]
+
+    def _pick(self, name: str, port: str) -> Address:
+        service = self._kube.get("Service", name)
+        if service is None:
+            raise CannotStartError(
+                f"There is no Service {name} in namespace {self._kube.namespace}.", "Run `bluegreen setup`."
+            )
+        wanted = self._settings.access
+        known = self._known(service, service_port(service, port))
+        if wanted == "auto":
+            chosen = answering(known)
+            return chosen or self._forwarded(Forward(service=name, port=service_port(service, port)["port"]))
+        if wanted == PORT_FORWARD:
+            return self._forwarded(Forward(service=name, port=service_port(service, port)["port"]))
+        for address in known:
+            if address.via == wanted:
+                return address
+        raise CannotStartError(
+            f"ACCESS={wanted}: Service {name} has no such address for port {port}.",
+            f"It offers: {', '.join(map(str, known)) or 'none'}; ACCESS=auto takes what there is.",
+        )
+
+    def _known(self, service: Obj, port: Obj) -> list[Address]:
+        """The addresses a Service has, the users' first."""
+        balancers = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+        hosts = [str(entry.get("ip") or entry.get("hostname")) for entry in balancers]
+        found = [Address(host, port["port"], LOAD_BALANCER) for host in hosts]
+        if port.get("nodePort"):
+            found += [Address(host, port["nodePort"], NODE_PORT) for host in self._nodes[:1]]
+        cluster = service["spec"].get("clusterIP")
+        if cluster and cluster != "None" and (self._inside or self._settings.access == CLUSTER):
+            found.append(Address(cluster, port["port"], CLUSTER))
+        return found
+
+    def _forwarded(self, forward: Forward) -> Address:
+        host, port = self._forwards.open(forward)
+        return Address(host, port, PORT_FORWARD)
+
+    # --- where this is ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _node_objects(self) -> list[Obj]:
+        """The cluster's nodes; none where this account may not see them."""
+        try:
+            return self._kube.list("Node", namespace="")
+        except Forbidden:
+            return []
+
+    @cached_property
+    def _nodes(self) -> list[str]:
+        """Addresses of nodes that may be reached from outside: external ones first."""
+        found = [a for node in self._node_objects for a in (node.get("status") or {}).get("addresses") or []]
+        by_type = {kind: [a["address"] for a in found if a["type"] == kind] for kind in ("ExternalIP", "InternalIP")}
+        return by_type["ExternalIP"] + (by_type["InternalIP"] or self._hosts_of_pods())
+
+    @cached_property
+    def _inside(self) -> bool:
+        """Whether addresses of pods and Services mean the same here as in the cluster."""
+        return in_this_cluster(self._kube.server) or self._on_this_machine()
+
+    def _on_this_machine(self) -> bool:
+        """Whether every node is this machine by a loopback address; then its pods are local processes."""
+        internal = [
+            a["address"]
+            for node in self._node_objects
+            for a in (node.get("status") or {}).get("addresses") or []
+            if a["type"] == "InternalIP"
+        ]
+        hosts = internal or self._hosts_of_pods()
+        return bool(hosts) and all(ip_address(host).is_loopback for host in hosts)
+
+    def _hosts_of_pods(self) -> list[str]:
+        """The nodes' addresses as the application's pods state them: for an account that may not list nodes."""
+        pods = self._kube.list("Pod", labels=f"app={self._settings.app_name}")
+        return sorted({str(host) for pod in pods if (host := (pod.get("status") or {}).get("hostIP"))})
+
+
+def await_reachable(address: Address, deadline: Deadline) -> float:
+    """Wait until an address takes connections; returns after how many seconds. Available is not yet reachable."""
+    while (problem := look(address)) is not None:
+        if deadline.expired:
+            awaited = f"{address} takes connections"
+            raise TimeoutExpiredError(awaited, deadline.elapsed_s, os.strerror(problem), "Set ACCESS to another way.")
+        clock.sleep_s(min(PAUSE_S, deadline.remaining_s))
+    return deadline.elapsed_s
+
+
+def answering(addresses: list[Address]) -> Address | None:
+    """The first address that takes a connection now; where none does, one that at least refuses it: a Service without
+    ready pods does that. ``None`` when there is no way at all."""
+    problems = {}
+    for address in addresses:
+        problems[address] = look(address)
+        if problems[address] is None:
+            return address
+    near = [a for a in addresses if problems[a] in _REFUSED and not _never(a)]
+    inside = [a for a in addresses if a.via == CLUSTER]
+    return next(iter(near + inside), None)
+
+
+def look(address: Address) -> int | None:
+    """Try one connection: ``None`` when it was taken, else the number of the system's error."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=CONNECT_S).close()
+    except TimeoutError:
+        return errno.ETIMEDOUT
+    except OSError as problem:
+        return problem.errno or errno.EHOSTUNREACH
+    return None
+
+
+def container_port(pod: Obj, name: str) -> int:
+    """The number of a pod's named port."""
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports") or []:
+            if port.get("name") == name:
+                return int(port["containerPort"])
+    raise CannotStartError(
+        f"Pod {pod['metadata']['name']} has no port named {name}.", "Name the container's ports in deployment.yaml."
+    )
+
+
+def service_port(service: Obj, name: str) -> Obj:
+    """A Service's named port."""
+    for port in service["spec"].get("ports") or []:
+        if port.get("name") == name:
+            return dict(port)
+    raise CannotStartError(
+        f"Service {service['metadata']['name']} has no port named {name}.", "Name its ports in the manifest."
+    )
+
+
+def in_this_cluster(server: str) -> bool:
+    """Whether this process runs in a pod of the cluster whose API has this URL."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    return bool(host) and server.startswith((f"https://{host}:", f"https://[{host}]:"))
+
+
+def _never(address: Address) -> bool:
+    """Whether nothing will ever listen there: a port below 1024 of this machine that this user may not open.
+
+    The embedded cluster runs as this user, and then its NodePort carries the traffic.
+    """
+    if address.port >= 1024 or not ip_address(address.host).is_loopback:
+        return False
+    with socket.socket(socket.AF_INET) as probe:
+        try:
+            probe.bind((address.host, address.port))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return False
