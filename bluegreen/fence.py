@@ -11,14 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 from bluegreen import clock
+from bluegreen.colour import Obj
 from bluegreen.errors import HarnessError
-from bluegreen.kube import Forbidden, Kube, KubeError, NotFound, Obj
+from bluegreen.kube import Forbidden, Kube, KubeError, NotFound
 
 Op = dict[str, Any]
 """One operation of a JSON patch (RFC 6902)."""
 
 ATTEMPTS = 8
-"""How often a change is decided anew before giving up; a choice: status writes of controllers may interfere a few times."""
+"""How often a change is decided anew before giving up; a choice: controllers may interfere a few times."""
 _PAUSE_S = 0.02
 """Pause before the second attempt, doubled for each further one: 2.5 s in all."""
 
@@ -49,7 +50,7 @@ def patch(
     landed: Callable[[Obj], bool],
     manager: str,
     known: Obj | None = None,
-    sent: Callable[[list[Op]], None] = lambda ops: None,
+    sent: Callable[[list[Op]], None] | None = None,
 ) -> Obj:
     """Change one object; returns it as it is afterwards.
 
@@ -63,7 +64,8 @@ def patch(
         if landed(found):
             return found
         ops = [test("/metadata/resourceVersion", found["metadata"]["resourceVersion"]), *decide(found)]
-        sent(ops)
+        if sent is not None:
+            sent(ops)
         try:
             return kube.json_patch(kind, name, ops, manager=manager)
         except (Forbidden, NotFound):

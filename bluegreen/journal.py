@@ -9,20 +9,20 @@ lost its lock, and with it the journal, cannot write any more.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from bluegreen import clock, fence
-from bluegreen.colour import Colour
+from bluegreen.colour import Colour, Obj
 from bluegreen.errors import HarnessError
-from bluegreen.kube import Kube, Obj
+from bluegreen.kube import Kube
 from bluegreen.settings import Settings
 
 MANAGER = "bluegreen-journal"
 HISTORY_LENGTH = 20
-"""Releases kept in the history; a choice: a month of working days, some 8 KiB of the 1 MiB that a ConfigMap may hold."""
+"""Releases kept in the history; a choice: a month of working days, 8 KiB of the 1 MiB a ConfigMap may hold."""
 
 
 class Step(StrEnum):
@@ -89,6 +89,7 @@ class Record:
     candidate: Colour
     live: Colour | None  # what served when the release began; None: nothing did
     live_image: str  # image of the live colour, "" when there is none
+    live_version: str  # what the live colour stated, "" when it stated none
     replicas: int  # the live colour's size when the release began, which the candidate gets
     started_at: str  # RFC 3339, UTC
     started_by: Mapping[str, str]  # user, host, commit, CI job
@@ -151,10 +152,10 @@ def appended(history: list[dict[str, Any]], record: Record) -> list[dict[str, An
 
 
 class Journal:
-    """The ConfigMap and its present record. Not for two threads at once."""
+    """The ConfigMap and its present record, for one writer. Not for two threads at once."""
 
-    def __init__(self, kube: Kube, settings: Settings) -> None:
-        self._kube = kube
+    def __init__(self, kube: Kube, settings: Settings, writer: str = "") -> None:
+        self._kube, self._writer = kube, writer
         self._labels = {"app": settings.app_name, "app.kubernetes.io/managed-by": "bluegreen"}
         self.name = f"{settings.app_name}-release-journal"
         self.record: Record | None = None
@@ -163,14 +164,22 @@ class Journal:
 
     def read(self) -> Record | None:
         """Take in what the cluster holds: the present release, or None when there never was one."""
-        self._seen = self._kube.get("ConfigMap", self.name)
-        data: Mapping[str, str] = (self._seen or {}).get("data") or {}
-        self.record = Record.from_json(data["release"]) if data.get("release") else None
-        self.history = json.loads(data.get("history") or "[]")
-        return self.record
+        return self._take_in(self._kube.get("ConfigMap", self.name))
+
+    def claim(self) -> Record | None:
+        """Become the only writer, and take in what the writer before left. The caller holds the lock."""
+        empty = {"writer": self._writer}
+        found = self._kube.get("ConfigMap", self.name)
+        if found is None:
+            metadata = {"name": self.name, "labels": self._labels}
+            obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": empty}
+            found = fence.create(self._kube, obj, ours=self._is_ours, otherwise=lambda _: self._lost())
+        else:
+            found = self._patch(found, lambda _: [{"op": "add", "path": "/data/writer", "value": self._writer}], empty)
+        return self._take_in(found)
 
     def open(self, record: Record) -> None:
-        """Begin a release. The caller holds the lock and has mended whatever ``read`` found."""
+        """Begin a release. The caller has mended whatever ``claim`` found."""
         if self.record is not None and self.record.unfinished:
             raise ValueError(f"release {self.record.id} is not over")
         self._write(record)
@@ -190,46 +199,37 @@ class Journal:
             raise ValueError("no release is open")
         return self.record
 
+    def _take_in(self, found: Obj | None) -> Record | None:
+        data: Mapping[str, str] = (found or {}).get("data") or {}
+        self._seen = found
+        self.record = Record.from_json(data["release"]) if data.get("release") else None
+        self.history = json.loads(data.get("history") or "[]")
+        return self.record
+
     def _write(self, record: Record) -> Record:
-        data = {"release": record.to_json(), "history": json.dumps(self.history, sort_keys=True)}
-        self._seen = self._create(data) if self._seen is None else self._replace(data)
+        """Write a record. It counts as entered from here on, even when the writing is cut off."""
         self.record = record
+        data = {"writer": self._writer, "release": record.to_json(), "history": json.dumps(self.history)}
+
+        def decide(found: Obj) -> list[fence.Op]:
+            if not self._is_ours(found):
+                raise self._lost()
+            return [{"op": "add", "path": "/data", "value": data}]
+
+        self._seen = self._patch(self._seen, decide, data)
         return record
 
-    def _create(self, data: Mapping[str, str]) -> Obj:
-        return fence.create(
-            self._kube,
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": self.name, "labels": self._labels},
-                "data": dict(data),
-            },
-            ours=lambda found: found.get("data") == data,
-            otherwise=self._lost,
-        )
+    def _patch(self, known: Obj | None, decide: Callable[[Obj], list[fence.Op]], data: Mapping[str, str]) -> Obj:
+        def landed(found: Obj) -> bool:
+            return all((found.get("data") or {}).get(key) == value for key, value in data.items())
 
-    def _replace(self, data: Mapping[str, str]) -> Obj:
-        seen = self._seen or {}
-        return fence.patch(
-            self._kube,
-            "ConfigMap",
-            self.name,
-            lambda found: self._replacement(found, seen["metadata"]["resourceVersion"], data),
-            landed=lambda found: found.get("data") == data,
-            manager=MANAGER,
-            known=seen,
-        )
+        return fence.patch(self._kube, "ConfigMap", self.name, decide, landed=landed, manager=MANAGER, known=known)
 
-    def _replacement(self, found: Obj, seen_version: str, data: Mapping[str, str]) -> list[fence.Op]:
-        if found["metadata"]["resourceVersion"] != seen_version:
-            raise self._lost(found)
-        return [{"op": "add", "path": "/data", "value": dict(data)}]
+    def _is_ours(self, found: Obj) -> bool:
+        return (found.get("data") or {}).get("writer") == self._writer
 
-    def _lost(self, found: Obj) -> JournalLostError:
+    def _lost(self) -> JournalLostError:
         return JournalLostError(
-            f"ConfigMap {self.name} was written by somebody else since this release last wrote it.",
-            "Another release took over; this one changes nothing any more. See `bluegreen status`.",
+            f"ConfigMap {self.name} has another writer now: this release was taken over.",
+            "It changes nothing any more; see `bluegreen status`.",
         )
-
-

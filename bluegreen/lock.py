@@ -9,13 +9,15 @@ expired is watched for one renewal interval before it is taken, and one dated in
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import datetime
 
 from bluegreen import clock, fence
 from bluegreen.clock import Deadline
+from bluegreen.colour import Obj
 from bluegreen.errors import CannotStartError, HarnessError, TimeoutExpiredError
-from bluegreen.kube import Kube, Obj
+from bluegreen.kube import Kube
 from bluegreen.settings import Settings
 
 MANAGER = "bluegreen-lock"
@@ -35,7 +37,7 @@ def seconds_since_renewal(lease: Obj) -> float:
 
 
 def observation_s(lease: Obj) -> float | None:
-    """Seconds to watch the Lease for a renewal before taking it: None when its holder is taken to be alive, 0 when free."""
+    """Seconds to watch the Lease for a renewal before taking it: None when its holder is alive, 0 when it is free."""
     spec = lease.get("spec", {})
     if not spec.get("holderIdentity"):
         return 0.0
@@ -53,7 +55,7 @@ class Lock:
         self._kube, self._app, self._namespace = kube, settings.app_name, settings.namespace
         self.name = f"{settings.app_name}-release"
         self.identity = identity
-        self.duration_s = int(settings.lease_duration)
+        self.duration_s = math.ceil(settings.lease_duration)  # whole seconds: the Lease can hold no others
         self._lease: Obj | None = None
         self._renewed_s = 0.0
         self._lost: LockLostError | None = None

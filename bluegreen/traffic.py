@@ -1,8 +1,7 @@
 """The only writer of a Service's selector: live traffic forward and back, the preview to a colour or to nobody.
 
-A switch is one JSON patch that changes one value and tests three: the whole selector as it was read, the epoch that this
-release stamped on the Service when it took the lock, and the resourceVersion. It is done when the Service's
-EndpointSlices hold the new colour's ready pods and no others, and fresh requests through the live address say so.
+A switch is one JSON patch that changes one value and tests three: the whole selector as it was read, the epoch that
+this release stamped on the Service when it took the lock, and the resourceVersion. ``confirm`` tells when it is done.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bluegreen import clock, fence
-from bluegreen.colour import NOBODY, Colour, live_colour
+from bluegreen.colour import NOBODY, Colour, Obj, live_colour
 from bluegreen.errors import HarnessError
 from bluegreen.fence import Op
-from bluegreen.kube import Kube, Obj
+from bluegreen.kube import Kube
 from bluegreen.settings import Settings
 
 MANAGER = "bluegreen-traffic"
@@ -66,7 +65,7 @@ class Traffic:
     @property
     def preview_name(self) -> str:
         """The preview Service."""
-        return preview_name(self.settings)
+        return self.settings.preview_service_name
 
     def live(self) -> Colour | None:
         """The colour that the live Service selects now; None when it selects nobody."""
@@ -120,7 +119,7 @@ class Traffic:
             self.kube,
             "Service",
             self.preview_name,
-            lambda found: [{"op": "add", "path": "/spec/selector/version", "value": wanted}],
+            lambda _: [{"op": "add", "path": "/spec/selector/version", "value": wanted}],
             landed=lambda found: self._selects(found, wanted),
             manager=MANAGER,
         )
@@ -138,11 +137,6 @@ class Traffic:
             f"{_version(before)!r} as this release read it; {writer} wrote it.",
             "Find out who moves this Service's traffic besides the release, then start again.",
         )
-
-
-def preview_name(settings: Settings) -> str:
-    """The name of the preview Service."""
-    return f"{settings.service_name}-preview"
 
 
 def switch_operations(selector: Mapping[str, str], epoch: str, version: str) -> list[Op]:

@@ -1,0 +1,205 @@
+"""The two Deployments of an application with their autoscalers and disruption budgets, for the holder of one epoch.
+
+Every write tests the epoch annotation of the Deployment, so that a process that was taken over changes nothing. A
+Deployment that exists is given its whole new spec at once: nothing of an earlier version's template lingers in it, and
+what it was before can be put back exactly.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bluegreen import fence, manifests
+from bluegreen.colour import Colour, Obj
+from bluegreen.fence import Op
+from bluegreen.kube import Kube, NotFound
+from bluegreen.settings import Settings
+from bluegreen.traffic import EPOCH, epoch_of, require_epoch
+
+MANAGER = "bluegreen-release"
+RELEASE = "bluegreen/release"
+"""Annotation on a Deployment: the id of the release that gave it its present spec."""
+
+REVISION = "deployment.kubernetes.io/revision"  # written by the Deployment controller, never put back
+
+
+@dataclass(frozen=True)
+class Deployments:
+    """Reads and writes both colours' objects."""
+
+    kube: Kube
+    settings: Settings
+    epoch: str
+
+    def name(self, colour: Colour) -> str:
+        """The name of a colour's Deployment, HorizontalPodAutoscaler and PodDisruptionBudget."""
+        return f"{self.settings.app_name}-{colour}"
+
+    def labels(self, colour: Colour) -> str:
+        """The label selector of a colour's pods."""
+        return f"app={self.settings.app_name},version={colour}"
+
+    def get(self, colour: Colour) -> Obj | None:
+        """A colour's Deployment, or None."""
+        return self.kube.get("Deployment", self.name(colour))
+
+    def pods(self, colour: Colour) -> list[Obj]:
+        """A colour's pods, those on their way out included."""
+        return self.kube.list("Pod", labels=self.labels(colour))
+
+    def claim(self, colour: Colour) -> Obj | None:
+        """Stamp this epoch on a colour's Deployment where there is one; returns it."""
+        found = self.get(colour)
+        if found is None:
+            return None
+        return self._patch(colour, lambda obj: fence.annotated(obj, EPOCH, self.epoch), self._claimed, found)
+
+    def size(self, colour: Colour) -> int:
+        """The number of pods a colour has to have now: what its Deployment says or its autoscaler just decided."""
+        deployment = self.get(colour)
+        autoscaler = self.kube.get("HorizontalPodAutoscaler", self.name(colour))
+        return present_size(deployment, autoscaler)
+
+    def stand_up(self, colour: Colour, replicas: int, release_id: str) -> Obj:
+        """Give a colour the settings' image at a size, with its autoscaler's minimum pinned to that size.
+
+        Returns the Deployment. Raises what the API raises when it refuses one of the objects.
+        """
+        wanted = self.rendered(colour, replicas)
+        made = self._put(colour, wanted, release_id)
+        self.guard(colour, replicas)
+        return made
+
+    def guard(self, colour: Colour, least: int) -> None:
+        """Pin a colour's autoscaler to at least this many pods. Everything else about it is setting up's."""
+        found = self.kube.get("HorizontalPodAutoscaler", self.name(colour))
+        for obj in manifests.render(self.settings, "hpa", **self.values(colour, least)):
+            self.kube.apply(_bounds(obj) if found is not None else obj, manager=MANAGER, force=True)
+
+    def resume(self, colour: Colour, replicas: int, release_id: str) -> Obj:
+        """Bring a retired colour back at a size, as it is, with its autoscaler's minimum pinned to that size."""
+
+        def decide(obj: Obj) -> list[Op]:
+            marked = fence.annotated(obj, RELEASE, release_id)
+            return [*self._fenced(obj), *marked, {"op": "replace", "path": "/spec/replicas", "value": replicas}]
+
+        resumed = self._patch(colour, decide, lambda obj: _made_by(obj, release_id) and self._claimed(obj))
+        self.guard(colour, replicas)
+        return resumed
+
+    def scale(self, colour: Colour, replicas: int) -> Obj:
+        """Set a colour's number of pods. Zero also makes its autoscaler inert."""
+        return self._patch(
+            colour,
+            lambda obj: [*self._fenced(obj), {"op": "replace", "path": "/spec/replicas", "value": replicas}],
+            lambda obj: obj["spec"].get("replicas") == replicas and self._claimed(obj),
+        )
+
+    def put_back(self, colour: Colour, before: Mapping[str, Any], release_id: str) -> None:
+        """Give a colour's Deployment back what it was before this release, its size included."""
+
+        def decide(obj: Obj) -> list[Op]:
+            annotations = {**before["annotations"], EPOCH: self.epoch}
+            kept = {key: value for key, value in obj["metadata"]["annotations"].items() if key == REVISION}
+            return [
+                *self._fenced(obj),
+                {"op": "add", "path": "/metadata/annotations", "value": {**annotations, **kept}},
+                {"op": "add", "path": "/metadata/labels", "value": before["labels"]},
+                {"op": "replace", "path": "/spec", "value": before["spec"]},
+            ]
+
+        def landed(obj: Obj) -> bool:
+            return (obj["metadata"].get("annotations") or {}).get(RELEASE) != release_id and self._claimed(obj)
+
+        self._patch(colour, decide, landed)
+
+    def delete(self, colour: Colour) -> None:
+        """Delete a colour's Deployment if it is there; autoscaler and disruption budget stay and rest."""
+        found = self.get(colour)
+        if found is not None:
+            require_epoch(found, self.epoch)
+            self.kube.delete("Deployment", self.name(colour), uid=found["metadata"]["uid"])
+
+    def _put(self, colour: Colour, wanted: Obj, release_id: str) -> Obj:
+        """Create the Deployment, or replace the spec of the one that is there."""
+        metadata = wanted["metadata"]
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), EPOCH: self.epoch, RELEASE: release_id}
+        if self.get(colour) is None:
+            return fence.create(self.kube, wanted, ours=lambda obj: _made_by(obj, release_id), otherwise=_in_the_way)
+
+        def decide(obj: Obj) -> list[Op]:
+            annotations = {**(obj["metadata"].get("annotations") or {}), **metadata["annotations"]}
+            return [
+                *self._fenced(obj),
+                {"op": "add", "path": "/metadata/annotations", "value": annotations},
+                {"op": "add", "path": "/metadata/labels", "value": metadata.get("labels") or {}},
+                {"op": "replace", "path": "/spec", "value": wanted["spec"]},
+            ]
+
+        return self._patch(colour, decide, lambda obj: _made_by(obj, release_id) and self._claimed(obj))
+
+    def _patch(self, colour: Colour, decide: Any, landed: Any, known: Obj | None = None) -> Obj:
+        name = self.name(colour)
+        return fence.patch(self.kube, "Deployment", name, decide, landed=landed, manager=MANAGER, known=known)
+
+    def _claimed(self, obj: Obj) -> bool:
+        return epoch_of(obj) == self.epoch
+
+    def _fenced(self, obj: Obj) -> list[Op]:
+        require_epoch(obj, self.epoch)
+        return [fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", self.epoch)]
+
+    def values(self, colour: Colour, replicas: int) -> dict[str, Any]:
+        """What placeholders stand for in the manifests of a colour at a size."""
+        most = max(replicas, self.settings.max_replicas)
+        return {"COLOUR": colour.value, "REPLICAS": replicas, "MIN_REPLICAS": replicas, "MAX_REPLICAS": most}
+
+    def rendered(self, colour: Colour, replicas: int) -> Obj:
+        """The Deployment that a release makes of a colour."""
+        rendered = manifests.render(self.settings, "deployment", **self.values(colour, replicas))
+        return copy.deepcopy(next(obj for obj in rendered if obj["kind"] == "Deployment"))
+
+
+def _bounds(autoscaler: Obj) -> Obj:
+    """What a release owns of an autoscaler: its bounds."""
+    bounds = {key: autoscaler["spec"][key] for key in ("minReplicas", "maxReplicas") if key in autoscaler["spec"]}
+    identity = {key: autoscaler[key] for key in ("apiVersion", "kind")}
+    return {**identity, "metadata": {"name": autoscaler["metadata"]["name"]}, "spec": bounds}
+
+
+def present_size(deployment: Obj | None, autoscaler: Obj | None) -> int:
+    """The number of pods a Deployment has to have now; 0 when there is none or it is retired."""
+    replicas = 0 if deployment is None else int(deployment["spec"].get("replicas", 1))
+    desired = int((autoscaler or {}).get("status", {}).get("desiredReplicas") or 0)
+    return max(replicas, desired) if replicas else 0
+
+
+def kept(deployment: Obj | None) -> dict[str, Any] | None:
+    """What is needed to put a Deployment back as it is now; None when there is none."""
+    if deployment is None:
+        return None
+    metadata = deployment["metadata"]
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != REVISION}
+    return {
+        "annotations": annotations,
+        "labels": metadata.get("labels") or {},
+        "spec": copy.deepcopy(deployment["spec"]),
+    }
+
+
+def image_of(deployment: Obj | None) -> str:
+    """The image of a Deployment's first container; "" without one."""
+    containers = ((deployment or {}).get("spec", {}).get("template", {}).get("spec") or {}).get("containers") or [{}]
+    return str(containers[0].get("image", ""))
+
+
+def _made_by(obj: Obj, release_id: str) -> bool:
+    return (obj["metadata"].get("annotations") or {}).get(RELEASE) == release_id
+
+
+def _in_the_way(obj: Obj) -> NotFound:
+    name = obj["metadata"]["name"]
+    return NotFound(f"Deployment {name} appeared while this release was creating it.", "Start again.")

@@ -1,0 +1,268 @@
+"""What can be done to a release under way, whoever does it: its own run, the next run, ``recover`` or ``rollback``.
+
+Each move may be cut off anywhere and made again: it looks at what is there and does the rest. A move never removes a
+colour that the live Service selects, and writes the journal before it acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bluegreen import availability, confirm, evidence
+from bluegreen.access import Access
+from bluegreen.clock import Deadline
+from bluegreen.colour import Colour, Obj
+from bluegreen.confirm import Target
+from bluegreen.deployments import Deployments
+from bluegreen.errors import HarnessError, NeedsPersonError, TimeoutExpiredError
+from bluegreen.journal import Journal, Record, Step
+from bluegreen.kube import Kube
+from bluegreen.lock import Lock
+from bluegreen.settings import Settings
+from bluegreen.steps import Steps
+from bluegreen.traffic import Traffic, pod_ready
+from bluegreen.verdict import Outcome
+
+GONE_TIMEOUT_S = 45.0
+"""The longest the pods of a removed candidate are waited for: Kubernetes' grace of 30 s and its preStop hook."""
+
+HEALTHY_SHARE = 0.5
+"""The part of ROLLBACK_TIMEOUT that the old colour gets to become whole again; the rest is for the way back itself."""
+
+
+@dataclass
+class Desk:
+    """Everything a move needs at hand, for the holder of the lock."""
+
+    kube: Kube
+    settings: Settings
+    out_dir: Path
+    lock: Lock
+    journal: Journal
+    traffic: Traffic
+    deployments: Deployments
+    access: Access
+    steps: Steps
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    drain: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def record(self) -> Record:
+        """The release under way."""
+        if self.journal.record is None:
+            raise HarnessError("No release is under way.")
+        return self.journal.record
+
+    def enter(self, step: Step, reason: str = "") -> None:
+        """Write the step down, if the lock is still held."""
+        self.lock.check()
+        self.journal.enter(step, reason)
+
+    def close(self, outcome: Outcome) -> None:
+        """Write down how it ended."""
+        self.lock.check()
+        self.journal.close(outcome)
+
+
+def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: Lock, steps: Steps) -> Desk:
+    """A desk for the holder of this release's epoch."""
+    return Desk(
+        kube=kube,
+        settings=settings,
+        out_dir=out_dir,
+        lock=lock,
+        journal=Journal(kube, settings, release_id),
+        traffic=Traffic(kube, settings, release_id),
+        deployments=Deployments(kube, settings, release_id),
+        access=Access(kube, settings),
+        steps=steps,
+    )
+
+
+def claim(desk: Desk) -> tuple[Obj, dict[Colour, Obj | None]]:
+    """Stamp this epoch on the live Service and both Deployments: whoever held the lock before changes nothing now."""
+    service = desk.traffic.claim()
+    return service, {colour: desk.deployments.claim(colour) for colour in Colour}
+
+
+# --- forward ---------------------------------------------------------------------------------------------------------
+
+
+def switch(desk: Desk) -> None:
+    """Move live traffic to the candidate and see it arrive. The journal says that it is being watched afterwards."""
+    record = desk.record
+    desk.enter(Step.SWITCHING)
+    deadline = Deadline(desk.settings.rollback_timeout)
+    with desk.steps.step("switch") as step:
+        desk.traffic.move(record.live, record.candidate)
+        asked = arrived(desk, record.candidate, record.version, deadline)
+        step.detail = f"live traffic {record.live or 'nobody'} -> {record.candidate}, {asked} fresh requests"
+    desk.enter(Step.WATCHING)
+
+
+def arrived(desk: Desk, colour: Colour, version: str, deadline: Deadline) -> int:
+    """Wait until live traffic is at a colour, by EndpointSlices and by fresh requests; returns how many were made."""
+    service = desk.settings.service_name
+    awaited = f"Service {service} has only {colour}'s pods"
+    confirm.endpoints(desk.kube, service, lambda: desk.deployments.pods(colour), deadline, awaited)
+    return confirm.answers(target(desk, version), deadline)
+
+
+def target(desk: Desk, version: str) -> Target:
+    """The live address and what must answer there."""
+    address, settings = desk.access.live(), desk.settings
+    return Target(address.host, address.port, settings.health_path, settings.version_header, version)
+
+
+def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
+    """After verification: let the old colour drain and go, and free the candidate's autoscaler."""
+    record = desk.record
+    if record.step is not Step.RETIRING:
+        desk.enter(Step.RETIRING)
+    if desk.traffic.live() is not record.candidate:
+        raise NeedsPersonError(
+            f"Release {record.id} was verified on {record.candidate}, but live traffic is at {desk.traffic.live()}.",
+            "Decide which colour shall serve; `bluegreen status` shows both. Nothing was retired.",
+        )
+    desk.traffic.preview(None)
+    if record.live is not None:
+        retire(desk, record.live)
+    desk.deployments.guard(record.candidate, desk.settings.min_replicas)
+    desk.close(Outcome.SWITCHED)
+
+
+# --- back ------------------------------------------------------------------------------------------------------------
+
+
+def revert(desk: Desk, reason: str, outcome: Outcome) -> None:
+    """Before the switch: take the candidate away and leave everything as it was."""
+    desk.enter(Step.REVERTING, reason)
+    _take_away(desk)
+    desk.close(outcome)
+
+
+def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -> None:
+    """After the switch: move live traffic back at once, then take the candidate away.
+
+    Raises NeedsPersonError, and leaves traffic where it is, when the old colour cannot serve.
+    """
+    record = desk.record
+    desk.enter(Step.ROLLING_BACK, reason)
+    deadline = Deadline(desk.settings.rollback_timeout)
+    with desk.steps.step("roll back") as step:
+        if record.live is None:
+            if desk.traffic.live() is record.candidate:
+                desk.traffic.move(record.candidate, None)
+            confirm.nobody(desk.kube, desk.settings.service_name, deadline)
+            step.detail = "live traffic to nobody, as before this first release"
+        elif desk.traffic.live() is record.candidate:
+            _go_back(desk, record.live, deadline)
+            step.detail = f"live traffic {record.candidate} -> {record.live}: {reason}"
+        else:
+            step.detail = f"live traffic is not at {record.candidate}: {reason}"
+    _take_away(desk)
+    desk.close(outcome)
+
+
+def _go_back(desk: Desk, old: Colour, deadline: Deadline) -> None:
+    """Move live traffic to the old colour when that is safe, and see it arrive."""
+    record = desk.record
+    _require_better(desk, old, record.candidate, deadline)
+    try:
+        desk.traffic.move(record.candidate, old)
+        arrived(desk, old, record.live_version, deadline)
+    except HarnessError as error:
+        raise NeedsPersonError(
+            f"Live traffic could not be moved back to {old}: {error.sentence}",
+            f"Live traffic is at {_where(desk)}. Look at both colours (`bluegreen status`), then `bluegreen recover`.",
+        ) from error
+
+
+def _require_better(desk: Desk, old: Colour, new: Colour, deadline: Deadline) -> None:
+    """Raise NeedsPersonError when the old colour is not the better place for live traffic."""
+    ready = _await_whole(desk, old, Deadline(HEALTHY_SHARE * deadline.remaining_s))
+    new_ready = sum(pod_ready(pod) for pod in desk.deployments.pods(new))
+    if ready == 0 or (new_ready > ready and not _whole(desk, old)):
+        raise NeedsPersonError(
+            f"{new} is bad, but going back is not safe: {old} has {ready} ready pods and {new} has {new_ready}. "
+            f"Live traffic stays at {new}.",
+            f"Mend {old} (`kubectl describe pods -l {desk.deployments.labels(old)}`), then run `bluegreen recover`.",
+        )
+
+
+def _await_whole(desk: Desk, colour: Colour, deadline: Deadline) -> int:
+    """The number of a colour's ready pods, once it is whole or the deadline has passed."""
+    wanted = desk.deployments.size(colour)
+    if wanted == 0:
+        return 0
+    with suppress(TimeoutExpiredError):
+        desk.kube.wait(
+            "Pod",
+            lambda pods: True if sum(map(pod_ready, pods)) >= wanted else None,
+            labels=desk.deployments.labels(colour),
+            deadline=deadline,
+            awaited=f"{wanted} pods of {colour} ready",
+        )
+    return sum(pod_ready(pod) for pod in desk.deployments.pods(colour))
+
+
+def _whole(desk: Desk, colour: Colour) -> bool:
+    deployment = desk.deployments.get(colour)
+    return deployment is not None and availability.available(deployment)
+
+
+def _where(desk: Desk) -> str:
+    try:
+        return str(desk.traffic.live() or "nobody")
+    except HarnessError as error:
+        return f"an unknown place ({error.sentence})"
+
+
+def _take_away(desk: Desk) -> None:
+    """Capture what the candidate looks like, then put back what was there before it."""
+    record, colour = desk.record, desk.record.candidate
+    require_idle(desk, colour)
+    deployment = desk.deployments.get(colour)
+    if deployment is not None:
+        with desk.steps.step("capture evidence"):
+            desk.evidence.append(evidence.capture(desk.kube, desk.settings, colour, desk.out_dir))
+    with desk.steps.step("remove candidate") as step:
+        desk.traffic.preview(None)
+        if record.before is None:
+            desk.deployments.delete(colour)
+        else:
+            desk.deployments.put_back(colour, record.before, record.id)
+        desk.deployments.guard(colour, desk.settings.min_replicas)
+        remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
+        step.detail = _await_gone(desk, colour, remaining)
+
+
+def require_idle(desk: Desk, colour: Colour) -> None:
+    """Raise NeedsPersonError when live traffic is at a colour that is about to be removed."""
+    desk.lock.check()
+    if desk.traffic.live() is colour:
+        raise NeedsPersonError(
+            f"{colour} was to be removed, but the live Service selects it.",
+            "Something else moved live traffic. Look at `bluegreen status`, decide, then run `bluegreen recover`.",
+        )
+
+
+def _await_gone(desk: Desk, colour: Colour, remaining: int) -> str:
+    """Wait until no more pods of a colour are left than may remain; what became of them, in words."""
+    if remaining:
+        return f"{colour} is as it was before, with {remaining} pods"
+    try:
+        desk.kube.wait(
+            "Pod",
+            lambda pods: True if not pods else None,
+            labels=desk.deployments.labels(colour),
+            deadline=Deadline(GONE_TIMEOUT_S),
+            awaited=f"the pods of {colour} are gone",
+        )
+    except TimeoutExpiredError as error:
+        return error.sentence
+    return f"{colour} is gone" if desk.record.before is None else f"{colour} is as it was before, at zero"
