@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 
-ATTEMPT_TIMEOUT_S = (
-    5  # a choice: one answer inside a cluster takes milliseconds; FACTS of real clusters: up to 2 s at first
-)
+ATTEMPT_TIMEOUT_S = 5  # a choice: inside a cluster an answer takes milliseconds; of a new Service, up to 2 s
 
-# Prints "name ADDRESS" and a line "port NAME CODE" each; 000 stands for no answer. Arguments: host, header, NAME=PORT/PATH...
+CANNOT_START = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerError")
+"""Waiting reasons of a container that will not start by waiting longer."""
+
+# Prints "name ADDRESS" and a line "port NAME CODE" each; 000 stands for no answer.
+# Arguments: host, header, NAME=PORT/PATH...
 SCRIPT = r"""
 host=$1; header=$2; shift 2
 if command -v python3 >/dev/null 2>&1; then tool=python3
@@ -160,11 +162,6 @@ def _ended(pods: list[Obj]) -> tuple[str, str] | None:
             return str(status["phase"]), str(status.get("message") or status.get("reason") or "it exited with an error")
         for container in status.get("containerStatuses", []):
             waiting = container.get("state", {}).get("waiting", {})
-            if waiting.get("reason") in (
-                "ErrImagePull",
-                "ImagePullBackOff",
-                "InvalidImageName",
-                "CreateContainerError",
-            ):
+            if waiting.get("reason") in CANNOT_START:
                 return "Waiting", f"{waiting['reason']}: {waiting.get('message', '')}"
     return None

@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"bluegreen_{suite}", f"folder of the {suite} suite; naming it switches bluegreen on for it")
     group = parser.getgroup("bluegreen", "blue-green release")
     for setting in SETTINGS:
-        if setting.secret:
+        if setting.option is None:
             continue
         destination = _destination(setting.name)
         text = f"{setting.help} [{setting.name}]".replace("%", "%%")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bluegreen import gate
+
 if TYPE_CHECKING:
     import httpx
 
     from bluegreen.access import Access
+    from bluegreen.gate import Check
     from bluegreen.handle import Handle
     from bluegreen.kube import Kube
+    from bluegreen.metrics import Exposition
     from bluegreen.settings import Settings
 
 Obj = dict[str, Any]
@@ -73,10 +77,6 @@ class Target:
         """The Service that users are served by."""
         return self._must("Service", self.release.service_name)
 
-    def endpoint_slices(self) -> list[Obj]:
-        """The EndpointSlices of the Service that the colour is tested through."""
-        return self.slices_of(self.release.preview_name)
-
     def slices_of(self, service: str) -> list[Obj]:
         """The EndpointSlices of a Service."""
         return self.cluster.list("EndpointSlice", labels=f"kubernetes.io/service-name={service}")
@@ -85,9 +85,59 @@ class Target:
         """An HTTP client of one pod: what it answers is that pod's answer, whatever Services select."""
         return http_client(self.access.pod(pod, port).url)
 
+    def plain_ports(self) -> list[Obj]:
+        """The Service's ports that speak plain HTTP; https is another port of the same application."""
+        return [port for port in self.service()["spec"]["ports"] if port.get("name") != "https"]
+
+    def proof_of_origin(self) -> list[Check]:
+        """That nothing but the colour's pods stands behind the Service now: an answer in between is theirs."""
+        return self.only_ours_behind(self.release.preview_name)
+
+    def only_ours_behind(self, service: str) -> list[Check]:
+        """That all of the colour's pods, and nothing else, stand behind a Service now."""
+        return gate.endpoints(self.slices_of(service), self.pods(), service)
+
+    def metrics_path(self) -> str:
+        """The path that the pods' annotations tell Prometheus to scrape."""
+        annotations = self.deployment()["spec"]["template"]["metadata"].get("annotations", {})
+        return str(annotations.get("prometheus.io/path", "/metrics"))
+
+    def scrape(self, pod: Obj) -> Exposition:
+        """The metrics of one pod, from where its annotations point."""
+        from bluegreen import metrics
+
+        annotations = pod["metadata"].get("annotations", {})
+        port = annotations.get("prometheus.io/port", "http")
+        url = self.access.pod(pod, port).url + annotations.get("prometheus.io/path", "/metrics")
+        return metrics.scrape(url, headers=GATE_HEADERS)
+
+    def request_counts(self) -> dict[str, float]:
+        """How many requests each pod has counted; empty where pods expose no such counter."""
+        from bluegreen.metrics import MetricsError
+
+        counts = {}
+        for pod in self.pods():
+            try:
+                total = self.scrape(pod).total(self.settings.request_counter)
+            except MetricsError:
+                total = None
+            if total is not None:
+                counts[pod["metadata"]["name"]] = total
+        return counts
+
     def usage(self) -> dict[str, Obj]:
         """CPU and memory in use by pod and container, where the cluster serves metrics.k8s.io; else nothing."""
-        return self.cluster.pod_metrics(self.selector)
+        from bluegreen.kube import KubeError
+
+        path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.release.namespace}/pods"
+        try:
+            found = self.cluster.raw(path, {"labelSelector": self.selector})
+        except KubeError:
+            return {}
+        return {
+            item["metadata"]["name"]: {entry["name"]: entry["usage"] for entry in item["containers"]}
+            for item in found.get("items", [])
+        }
 
     def _must(self, kind: str, name: str) -> Obj:
         found = self.cluster.get(kind, name)

@@ -185,9 +185,8 @@ class Owner:
         try:
             self.release.finish()
         except HarnessError as error:
-            self._end(
-                Outcome.NEEDS_PERSON, f"the new version is live and verified; retiring the old one failed: {error}"
-            )
+            said = f"the new version is live and verified; retiring the old one failed: {error}"
+            self._end(Outcome.NEEDS_PERSON, said)
             return
         self._end(Outcome.SWITCHED, "")
 

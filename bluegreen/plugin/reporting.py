@@ -35,6 +35,9 @@ HEADLINES = {
 """One sentence an outcome, for the last lines of a run."""
 
 
+STAYS_UP = "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down"
+
+
 class Reporting:
     """Writes and says what became of a release; decides nothing."""
 
@@ -102,7 +105,7 @@ class Reporting:
         outcome = str(owner.outcome or "not finished")
         return f"{self.record.get('image', '')}: {outcome}".strip(": ")
 
-    def html(self, owner: Owner | Validation) -> str:
+    def html(self) -> str:
         """Everything that stands above the table of tests."""
         if not self.record:
             return ""
@@ -140,9 +143,7 @@ class Reporting:
             lines.append(("probe", _probe(probe)))
         lines.append(("report", str(_shown(self.final_dir / "report.html"))))
         if self.settings.embedded:
-            lines.append(
-                ("cluster", "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down")
-            )
+            lines.append(("cluster", STAYS_UP))
         return lines
 
 

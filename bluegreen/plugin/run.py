@@ -14,10 +14,13 @@ from bluegreen.plugin import fixtures, load_settings
 from bluegreen.plugin.owner import Owner
 from bluegreen.plugin.stages import PHASES, order, phase_of, stage_of
 from bluegreen.plugin.state import FILE, StateFile
+from bluegreen.plugin.validation import Validation
 from bluegreen.verdict import Outcome, exit_code
 
 if TYPE_CHECKING:
     from bluegreen.settings import Settings
+
+OWNERS: dict[str, type[Owner] | type[Validation]] = {"release": Owner, "validate": Validation}
 
 RUN_DIR_INPUT = "bluegreen_run_dir"  # the key under which a worker is told where the run's files lie
 
@@ -109,12 +112,12 @@ class Owning:
 
     def __init__(self, config: pytest.Config, suite: str, settings: Settings, run_dir: Path) -> None:
         from bluegreen.plugin.reporting import Reporting
-        from bluegreen.plugin.validation import Validation
 
         self.config, self.run_dir = config, run_dir
         self.reporting = Reporting(config, settings, run_dir)
-        kind = {"release": Owner, "validate": Validation}[suite]
-        self.owner = kind(settings, run_dir, self.reporting.progress)
+        self.owner = OWNERS[suite](settings, run_dir, self.reporting.progress)
+        self.stage_by_test: dict[str, str] = {}
+        self.deselected: tuple[str, ...] = ()
 
     # -- xdist ------------------------------------------------------------------------------------------------------
     @pytest.hookimpl(optionalhook=True)
@@ -136,7 +139,7 @@ class Owning:
         for file in self.run_dir.glob("collected-*.json"):
             file.unlink()
         self.deselected = tuple(found[0]["deselected"])
-        self.stage_by_test: dict[str, str] = {nodeid: found[0]["stages"][nodeid] for nodeid in nodeids}
+        self.stage_by_test = {nodeid: found[0]["stages"][nodeid] for nodeid in nodeids}
         return self.stage_by_test
 
     # -- the run ----------------------------------------------------------------------------------------------------
@@ -145,7 +148,7 @@ class Owning:
         """Stand up before the first test, conclude after the last; a failed collection deploys nothing."""
         self.owner.catch_signals()
         if not self._distributed and not session.testsfailed:
-            measuring = self.config.pluginmanager.getplugin("bluegreen-measuring")
+            measuring: Measuring = self.config.pluginmanager.getplugin("bluegreen-measuring")
             stages = {item.nodeid: stage_of(item) for item in session.items}
             if not self.owner.start(stages, tuple(measuring.deselected)):
                 session.items.clear()
@@ -155,7 +158,7 @@ class Owning:
 
     @property
     def _distributed(self) -> bool:
-        return self.config.pluginmanager.hasplugin("dsession")
+        return bool(self.config.pluginmanager.hasplugin("dsession"))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
@@ -217,7 +220,7 @@ class Owning:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the release above the table of tests."""
-        prefix.append(self.reporting.html(self.owner))
+        prefix.append(self.reporting.html())
 
 
 class _Phases:

@@ -99,7 +99,7 @@ class PhaseScheduling:
             self.queues[phase] = [i for i, at in enumerate(self.phase_by_index) if at == phase]
         self._deal_gate()
 
-    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
+    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:  # noqa: ARG002
         """A test has ended on a worker; perhaps its phase with it."""
         self.node2pending[node].remove(item_index)
         self._advance()

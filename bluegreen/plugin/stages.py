@@ -101,7 +101,7 @@ def _outcome(report: pytest.TestReport) -> str | None:
     if str(report.outcome) == "rerun":
         return "rerun"
     if report.failed:
-        if report.when == "???":  # xdist's report of the test that a worker died in
+        if str(report.when) == "???":  # xdist's report of the test that a worker died in
             return "crashed"
         return "failed" if report.when == "call" else "error"
     if report.skipped:

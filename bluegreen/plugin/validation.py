@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bluegreen import clock
 from bluegreen.colour import live_colour
 from bluegreen.errors import CannotStartError, HarnessError
+from bluegreen.grammar import parse_image
 from bluegreen.handle import Handle
 from bluegreen.plugin.stages import PHASES, Tally
 from bluegreen.plugin.state import FILE, State, StateFile
@@ -80,7 +81,7 @@ class Validation:
             candidate=str(colour),
             live=str(colour),
             image=image,
-            version=settings.version_of(image),
+            version=settings.expected_version or parse_image(image).version,
             version_header=settings.version_header,
             replicas=int(deployment["spec"]["replicas"]),
             deployment=name,

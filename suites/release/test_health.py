@@ -29,18 +29,21 @@ def paths(settings: Settings) -> dict[str, str]:
 def test_every_pod_says_it_is_well(target: Target, settings: Settings, note: Any, check: str) -> None:
     pods = target.pods()
     assert pods, f"{target.release.deployment} has no pod to ask"
-    checks = []
+    answers = []
     for pod in pods:
         with target.pod_client(pod) as client:
-            for _ in range(ROUNDS):
-                checks += gate.health(pod["metadata"]["name"], check, client.get(paths(settings)[check]))
-    note("answers", len(checks))
-    gate.require(checks)
+            where = f"Pod {pod['metadata']['name']} {paths(settings)[check]}"
+            answers += [gate.Answer.of(client.get(paths(settings)[check]), where) for _ in range(ROUNDS)]
+    note("answers", len(answers))
+    gate.require([made for answer in answers for made in gate.healthy(answer, must_say=check == "health")])
 
 
 @pytest.mark.parametrize("check", ["health", "ready", "live"])
 def test_the_service_says_it_is_well(candidate: httpx.Client, target: Target, settings: Settings, check: str) -> None:
-    checks = [*target.proof_of_origin()]
-    for _ in range(ROUNDS):
-        checks += gate.health(f"Service {target.release.preview_name}", check, candidate.get(paths(settings)[check]))
-    gate.require([*checks, *target.proof_of_origin()])
+    path = paths(settings)[check]
+    before = target.proof_of_origin()
+    answers = [
+        gate.Answer.of(candidate.get(path), f"Service {target.release.preview_name} {path}") for _ in range(ROUNDS)
+    ]
+    said = [made for answer in answers for made in gate.healthy(answer, must_say=check == "health")]
+    gate.require([*before, *said, *target.proof_of_origin()])

@@ -16,10 +16,16 @@ pytestmark = pytest.mark.stage("load")
 
 
 def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, note: Callable[[str, Any], None]) -> None:
-    restarts = target.restarts()
+    pods = target.pods()
     result = load.run(settings, target.release.preview_urls["http"], run_dir)
     note("load", result.to_json())
     note("requests", result.requests)
     note("success rate", round(result.success_rate, 4))
     note("p95 ms", result.p95_ms)
-    gate.require([*gate.load(result, settings), *gate.no_restarts(restarts, target.restarts())])
+    judged = gate.load(
+        result,
+        min_requests=settings.load_min_requests,
+        success_rate=settings.load_success_rate,
+        p95_ms=settings.load_p95_ms,
+    )
+    gate.require([*judged, *gate.restarts_unchanged(pods, target.pods())])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import gate, metrics
+from bluegreen import gate
 from bluegreen.plugin.measuring import Target
 from bluegreen.settings import Settings
 
@@ -17,29 +17,28 @@ REQUESTS = 5
 
 
 def test_pods_are_annotated_for_scraping(target: Target) -> None:
-    gate.require(gate.scrape_annotations(target.pods()))
+    gate.require([check for pod in target.pods() for check in gate.scrape_annotations(pod, target.metrics_path())])
 
 
 def test_every_pods_metrics_have_the_right_types(target: Target, settings: Settings, note: Any) -> None:
     wanted = dict(entry.split(":") for entry in settings.metrics.split())
     checks = []
     for pod in target.pods():
-        checks += gate.metric_types(pod["metadata"]["name"], target.scrape(pod), wanted)
+        found, where = target.scrape(pod), f"Pod {pod['metadata']['name']}"
+        checks += [*gate.families(found, wanted, where), *gate.histograms(found, wanted, where)]
     note("metrics", len(wanted))
     gate.require(checks)
 
 
-def test_counters_move_with_requests_and_count_no_server_error(target: Target, settings: Settings, note: Any) -> None:
-    path = settings.api_paths.split()[0]
-    checks, moved = [], {}
+def test_counters_move_with_requests_and_count_no_server_error(target: Target, settings: Settings) -> None:
+    path, counter = settings.api_paths.split()[0], settings.request_counter
+    checks = []
     for pod in target.pods():
-        name = pod["metadata"]["name"]
-        before = target.scrape(pod)
+        where, before = f"Pod {pod['metadata']['name']}", target.scrape(pod)
         with target.pod_client(pod) as client:
             for _ in range(REQUESTS):
                 client.get(path)
         after = target.scrape(pod)
-        moved[name] = metrics.total(after, settings.request_counter) - metrics.total(before, settings.request_counter)
-        checks += gate.counter_moved(name, before, after, settings.request_counter, at_least=REQUESTS)
-    note("requests counted", moved)
+        checks += gate.counted(before, after, counter, REQUESTS, where)
+        checks += gate.no_server_errors(before, after, counter, where)
     gate.require(checks)

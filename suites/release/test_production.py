@@ -18,22 +18,25 @@ LOOK_EVERY_S = 0.1  # a choice: how long harm that the owner found may go unnoti
 
 
 def test_only_the_new_colour_stands_behind_the_live_service(target: Target) -> None:
-    gate.require(gate.endpoints(target.pods(), target.slices_of(target.release.service_name)))
+    gate.require(
+        [
+            *gate.live_selector(target.live_service(), target.labels),
+            *target.only_ours_behind(target.release.service_name),
+        ]
+    )
 
 
 def test_users_get_healthy_answers(live: httpx.Client, target: Target, settings: Settings) -> None:
-    where = f"Service {target.release.service_name}"
-    gate.require(gate.health(where, "health", live.get(settings.health_path)))
+    where = f"Service {target.release.service_name} {settings.health_path}"
+    gate.require(gate.healthy(gate.Answer.of(live.get(settings.health_path), where)))
 
 
 def test_users_get_the_new_version(live: httpx.Client, target: Target, settings: Settings) -> None:
-    header, wanted = settings.version_header, target.release.version
-    if not header:
-        gate.require(gate.endpoints(target.pods(), target.slices_of(target.release.service_name)))
-        return
     path = settings.api_paths.split()[0]
-    said = {live.get(path).headers.get(header, "") for _ in range(2 * target.release.replicas)}
-    assert said == {wanted}, f"{header} of the live service is {sorted(said)}, not {wanted!r}"
+    where = f"Service {target.release.service_name} GET {path}"
+    answers = [gate.Answer.of(live.get(path), where) for _ in range(2 * target.release.replicas)]
+    said = [check for a in answers for check in gate.version(a, settings.version_header, target.release.version)]
+    gate.require([*said, *target.only_ours_behind(target.release.service_name)])
 
 
 def test_it_stays_good_for_the_time_of_the_watch(harm_found: Callable[[], str], settings: Settings) -> None:

@@ -11,6 +11,14 @@ from bluegreen.settings import Settings
 pytestmark = pytest.mark.stage("resources")
 
 
+def resources(settings: Settings) -> dict[str, dict[str, str]]:
+    """The requests and limits that the settings ask for."""
+    return {
+        "requests": {"cpu": settings.cpu_request, "memory": settings.memory_request},
+        "limits": {"cpu": settings.cpu_limit, "memory": settings.memory_limit},
+    }
+
+
 def test_the_candidate_became_available(target: Target) -> None:
     assert target.release.available, target.release.unavailable_reason
 
@@ -24,11 +32,11 @@ def test_replicas_are_desired_ready_and_available(target: Target) -> None:
 
 
 def test_pods_are_ready_and_never_restarted(target: Target) -> None:
-    gate.require(gate.pods(target.pods(), target.release.replicas))
+    gate.require(gate.pods_ready(target.pods(), target.release.replicas))
 
 
 def test_requests_and_limits_are_set(target: Target, settings: Settings) -> None:
-    gate.require(gate.requests_and_limits(target.deployment(), settings))
+    gate.require(gate.requests_and_limits(target.deployment(), resources(settings)))
 
 
 def test_probes_are_set(target: Target) -> None:
@@ -39,13 +47,15 @@ def test_a_disruption_budget_holds_its_pods(target: Target) -> None:
     gate.require(gate.disruption_budget(target.disruption_budget(), target.labels))
 
 
-def test_an_autoscaler_targets_it(target: Target) -> None:
-    gate.require(gate.autoscaler(target.autoscaler(), target.release.deployment))
+def test_an_autoscaler_targets_it(target: Target, settings: Settings) -> None:
+    least, most = settings.min_replicas, settings.max_replicas
+    gate.require(gate.autoscaler(target.autoscaler(), target.release.deployment, least, most))
 
 
 def test_services_offer_its_ports(target: Target) -> None:
-    for service in (target.service(), target.live_service()):
-        gate.require(gate.service_ports(service, target.pods()))
+    ports = {port["name"]: port["port"] for port in target.live_service()["spec"]["ports"] if port["name"] != "https"}
+    assert "http" in ports, f"Service {target.release.service_name} has no port named http"
+    gate.require(gate.service(target.service(), target.labels, ports))
 
 
 def test_the_preview_shows_the_candidate_and_nothing_else(target: Target) -> None:
