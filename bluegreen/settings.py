@@ -204,7 +204,11 @@ SETTINGS: tuple[Setting, ...] = (
         "PERCENT",
     ),
     Setting(
-        "HPA_MEMORY", grammar.whole(1, 1000, 80), "80", "The autoscaler's memory target, in % of the request.", "%"
+        "HPA_MEMORY",
+        grammar.whole(1, 1000, 80),
+        "80",
+        "The autoscaler's memory target, in percent of the request.",
+        "PERCENT",
     ),
     Setting(
         "RETIRE",
