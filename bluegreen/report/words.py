@@ -1,0 +1,112 @@
+"""The words of a report: what each outcome means, and how figures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Banner:
+    """How an outcome is announced. ``tone``: good, neutral, bad or alarm."""
+
+    tone: str
+    title: str
+    sentence: str
+
+
+BANNERS: Mapping[str, Banner] = {
+    "switched": Banner("good", "Switched", "{image} serves live traffic on {candidate}, and was verified there."),
+    "gate-passed": Banner("good", "Gate passed", "{image} passed every stage. Nothing was switched, as asked."),
+    "gate-failed": Banner("bad", "Refused by the gate", "{image} is not live. Live traffic never moved."),
+    "no-evidence": Banner("bad", "No evidence", "Nothing failed, but not every stage proved something. Not switched."),
+    "rolled-back": Banner("bad", "Rolled back", "{image} was live, failed there, and traffic went back to {before}."),
+    "interrupted": Banner("neutral", "Interrupted", "The release was interrupted and everything was put back."),
+    "harness-failed": Banner("bad", "Harness failed", "The harness itself failed and put everything back."),
+    "could-not-start": Banner("neutral", "Could not start", "Nothing was changed."),
+    "needs-person": Banner("alarm", "Needs a person", "Neither going on nor going back is safe. Please look now."),
+}
+UNKNOWN = Banner("neutral", "Unknown outcome", "This record does not say how the release ended.")
+
+TONES: Mapping[str, str] = {"pass": "good", "fail": "bad", "error": "bad", "no-evidence": "bad", "not-run": "neutral"}
+"""The tone of each verdict of a stage."""
+
+
+def banner(record: Mapping[str, Any]) -> Banner:
+    """The announcement of a record, its sentence filled in."""
+    found = BANNERS.get(str(record.get("outcome")), UNKNOWN)
+    filled = found.sentence.format(
+        image=record.get("image") or "The image",
+        candidate=record.get("candidate") or record.get("colour_after") or "the new colour",
+        before=record.get("colour_before") or "nobody",
+    )
+    return Banner(found.tone, found.title, filled)
+
+
+def traffic(record: Mapping[str, Any]) -> str:
+    """Where live traffic was and is, in words."""
+    before, after = record.get("colour_before") or "nobody", record.get("colour_after") or "nobody"
+    return f"{before} → {after}" if before != after else f"stays with {after}"
+
+
+def probe_sentence(probe: Mapping[str, Any]) -> str:
+    """What users would have felt, in one sentence."""
+    requests, failed = int(probe.get("requests") or 0), int(probe.get("failed") or 0)
+    if not requests:
+        return "The probe has no answer that counts: nothing is known about what users felt."
+    felt = "no request failed" if not failed else f"{failed:,} failed"
+    return (
+        f"{requests:,} requests to the live service, {felt}; longest gap {milliseconds(probe.get('longest_gap_ms'))}."
+    )
+
+
+def milliseconds(value: Any) -> str:
+    """A number of milliseconds, in a unit that reads well; a dash for none."""
+    if not isinstance(value, int | float):
+        return "–"
+    if value >= 1000:
+        return f"{value / 1000:.2f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def seconds(value: Any) -> str:
+    """A number of seconds; minutes where they read better; a dash for none."""
+    if not isinstance(value, int | float):
+        return "–"
+    return f"{value:.1f} s" if value < 120 else f"{int(value // 60)} min {value % 60:.0f} s"
+
+
+def passed_of(stage: Mapping[str, Any]) -> tuple[int, int]:
+    """How many of a stage's tests passed, and how many there are."""
+    tests = stage.get("tests") or []
+    return sum(test.get("outcome") == "passed" for test in tests), len(tests)
+
+
+def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The tests of a stage that went wrong, each with what it said."""
+    for test in stage.get("tests") or []:
+        if test.get("outcome") in ("failed", "error", "crashed"):
+            yield str(test.get("name")), str(test.get("sentence") or test.get("outcome"))
+
+
+def facts(record: Mapping[str, Any]) -> dict[str, str]:
+    """The facts of a release, by their names for people; what is not known is left out."""
+    started_by = record.get("started_by")
+    who = started_by if isinstance(started_by, Mapping) else {"by": started_by}
+    found = {
+        "Image": record.get("image"),
+        "Digest": record.get("digest"),
+        "Version": record.get("version"),
+        "Live traffic": traffic(record) if "colour_before" in record else None,
+        "Cluster": record.get("cluster"),
+        "Namespace": record.get("namespace"),
+        "Service": record.get("service"),
+        "Replicas": record.get("replicas"),
+        "Started": record.get("started_at"),
+        **{f"Started {name}" if name == "by" else name.replace("_", " ").title(): value for name, value in who.items()},
+        "Took": seconds((record.get("durations_s") or {}).get("total")),
+        "Release": record.get("release_id"),
+        "Left by an earlier run": record.get("recovered"),
+    }
+    return {name: str(value) for name, value in found.items() if value not in (None, "", "–")}
