@@ -54,14 +54,23 @@ class Owner:
         try:
             self.release = self._new_release()
             handle = self.release.begin()
-        except (InputError, CannotStartError) as error:
-            self._end(Outcome.COULD_NOT_START, str(error))
+        except HarnessError as error:
+            self._could_not_begin(error)
             return False
         self.state.write(State(handle.to_json()))
         if not handle.available:
             self.state.change(stop=f"not run: the candidate never became available: {handle.unavailable_reason}")
         threading.Thread(target=self._watch, daemon=True).start()
         return True
+
+    def _could_not_begin(self, error: HarnessError) -> None:
+        """Nothing was changed, or what was begun is put back."""
+        if isinstance(error, NeedsPersonError):
+            self._end(Outcome.NEEDS_PERSON, str(error))
+        elif self.release is None or isinstance(error, InputError | CannotStartError):
+            self._end(Outcome.COULD_NOT_START, str(error))
+        else:
+            self.abort(Outcome.HARNESS_FAILED, str(error))
 
     def _new_release(self) -> Release:
         from bluegreen.kube import connect
@@ -118,7 +127,7 @@ class Owner:
         assert self.release is not None
         if self.release.switched:
             return Outcome.ROLLED_BACK
-        return self.release.abort("the switch was refused")
+        return self.release.abort("the switch was refused", Outcome.HARNESS_FAILED)
 
     def record(self, report: pytest.TestReport) -> None:
         """Take a test's report; a failure in production switches back at once."""
@@ -201,7 +210,7 @@ class Owner:
         else:
             outcome, reason = _gate_outcome(worst), _reason(verdicts)
         try:
-            self.release.revert(reason)
+            self.release.revert(reason, outcome)
         except NeedsPersonError as error:
             outcome, reason = Outcome.NEEDS_PERSON, str(error)
         except HarnessError as error:
@@ -215,11 +224,11 @@ class Owner:
         self._over.set()
         self._ending = True
         try:
-            reached = self.release.abort(reason)
+            reached = self.release.abort(reason, outcome)
         except HarnessError as error:
             self._end(Outcome.NEEDS_PERSON, f"{reason}; and undoing it failed: {error}")
             return
-        self._end(reached if reached == Outcome.NEEDS_PERSON else outcome, reason)
+        self._end(reached, reason)
 
     def close(self) -> None:
         """Stop everything that runs beside the tests."""

@@ -177,7 +177,7 @@ class Owning:
         if self.owner.outcome is None and self.owner.release is not None:
             self._cut_short(int(exitstatus))
         self.owner.close()
-        if self.owner.release is None and self.owner.outcome in (None, Outcome.COULD_NOT_START):
+        if self.owner.outcome in (None, Outcome.COULD_NOT_START):
             self._leave_no_report()
         else:
             self.reporting.write(self.owner)
