@@ -55,9 +55,7 @@ def check_namespace(store: Store, kind: Kind, namespace: str, name: str) -> None
 
 
 def prepare_namespace(obj: Obj) -> None:
-    """A new namespace is active, labelled with its name, and held by the finalizer of its controller."""
-    name = obj["metadata"].get("name", "")
-    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name
+    """A new namespace is active, and held by the finalizer of its controller."""
     finalizers = (obj.get("spec") or {}).get("finalizers") or []
     obj["spec"] = {"finalizers": finalizers if "kubernetes" in finalizers else [*finalizers, "kubernetes"]}
     obj["status"] = {"phase": "Active"}

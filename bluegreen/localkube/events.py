@@ -32,7 +32,7 @@ class Recorder:
         key = (about["kind"], about.get("namespace", ""), about["name"], about.get("uid", ""),
                type_, reason, message, component)  # fmt: skip
         known = self._names.get(key)
-        if known and self._count(*known):
+        if known and self._count(*known, component):
             self._names.move_to_end(key)
             return
         namespace = about.get("namespace") or "default"
@@ -55,12 +55,13 @@ class Recorder:
             if _last_seen(event) < oldest:
                 store.remove(kind, event["metadata"]["namespace"], event["metadata"]["name"])
 
-    def _count(self, namespace: str, name: str) -> bool:
+    def _count(self, namespace: str, name: str, component: str) -> bool:
         def again(event: Obj) -> None:
             event["count"] = event.get("count", 1) + 1
             event["lastTimestamp"] = clock.timestamp()
 
-        return self._registry.modify(KINDS["Event"], namespace, name, again, subresource="") is not None
+        kind = KINDS["Event"]
+        return self._registry.modify(kind, namespace, name, again, manager=component, subresource="") is not None
 
 
 def _reference(obj: Obj) -> dict[str, Any]:

@@ -12,6 +12,8 @@ _KEEP_STATUS_ON_CREATE = frozenset(["Node"])
 # What besides the spec moves a generation. EndpointSlices have no spec: their content counts.
 _GENERATION_OF = {"EndpointSlice": ("endpoints", "ports", "addressType")}
 _EMPTY: Obj = {}
+_BATCH = "batch.kubernetes.io"
+_LONGEST_LABEL = 63
 
 
 def for_create(kind: Kind, obj: Obj) -> None:
@@ -20,6 +22,20 @@ def for_create(kind: Kind, obj: Obj) -> None:
         admission.prepare_namespace(obj)
     elif kind.has_status and kind.kind not in _KEEP_STATUS_ON_CREATE:
         obj.pop("status", None)
+
+
+def with_uid(kind: Kind, obj: Obj) -> None:
+    """What a new object says of itself once it has its name and uid: a Job selects its pods by its uid."""
+    spec = obj.get("spec") or {}
+    if kind.kind != "Job" or spec.get("manualSelector"):
+        return
+    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
+    labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    labels |= {"controller-uid": uid, f"{_BATCH}/controller-uid": uid}
+    if len(name) <= _LONGEST_LABEL:
+        labels |= {"job-name": name, f"{_BATCH}/job-name": name}
+    selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
+    selector[f"{_BATCH}/controller-uid"] = uid
 
 
 def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:

@@ -60,6 +60,7 @@ class Registry:
         preparation.for_create(kind, obj)
         defaults.apply_defaults(kind, obj)
         metadata.begin(kind, obj)
+        preparation.with_uid(kind, obj)
         if not applied:
             obj = patches.track(kind.kind, None, obj, manager=manager)
         self._mutate(kind, namespace, obj)
