@@ -54,7 +54,7 @@ def common(metadata: Obj, path: str) -> Causes:
     if len(metadata) > 5 or "labels" in metadata or "annotations" in metadata:
         causes += non_negative(f"{path}.generation", metadata.get("generation"))
         causes += labels(metadata.get("labels"), f"{path}.labels")
-        causes += annotations(metadata.get("annotations"), f"{path}.annotations")
+        causes += annotation_map(metadata.get("annotations"), f"{path}.annotations")
         causes += owners(metadata.get("ownerReferences"), f"{path}.ownerReferences")
         causes += finalizers(metadata.get("finalizers"), f"{path}.finalizers")
     return causes
@@ -69,7 +69,7 @@ def labels(given: Obj | None, path: str) -> Causes:
     return causes
 
 
-def annotations(given: Obj | None, path: str) -> Causes:
+def annotation_map(given: Obj | None, path: str) -> Causes:
     """Annotations: keys as labels have them, any value, but not too much of it."""
     if not given:
         return []
@@ -92,7 +92,8 @@ def owners(given: list[Obj] | None, path: str) -> Causes:
             continue
         name = f"{owner.get('kind')}/{owner.get('name')}"
         if controller:
-            detail = f'Only one reference can have Controller set to true. Found "true" in references for {controller} and {name}'
+            both = f"{controller} and {name}"
+            detail = f'Only one reference can have Controller set to true. Found "true" in references for {both}'
             causes.append(invalid(path, given, detail))
         controller = name
     return causes
