@@ -14,6 +14,7 @@ from typing import Any
 
 WIDTH = 1000
 LEFT, RIGHT = 46, 12  # room for the axis on the left, and for half a label on the right
+MARK_ROWS = 4  # rows for the names of marks, above a picture
 FAILED = "#c8372d"
 INK, FAINT, GRID = "#3d4852", "#8a949e", "#e6e9ed"
 
@@ -32,8 +33,8 @@ def timeline(probe: Mapping[str, Any], colour_of: ColourOf) -> str:
     marks = _marks(probe.get("marks") or [], x, top=8, bottom=238)
     most = max(int(bucket["requests"]) for bucket in buckets)
     parts = [
-        *_rate_bars(buckets, x, width_s, _scale(0, most, 150, 66), colour_of),
-        _text(LEFT - 6, 70, f"{most / width_s:.0f}/s", "end"),
+        *_rate_bars(buckets, x, width_s, _scale(0, most, 150, 70), colour_of),
+        _text(LEFT - 6, 76, f"{most / width_s:.0f}/s", "end"),
         _text(LEFT - 6, 153, "0", "end"),
         _line(LEFT, 150, WIDTH - RIGHT, 150, GRID),
         *_latency(buckets, x, width_s),
@@ -83,7 +84,7 @@ def close_up(probe: Mapping[str, Any], colour_of: ColourOf) -> str:
     start_s, end_s = answers[0]["at_s"] - switch_s, max(answer["at_s"] for answer in answers) - switch_s
     x = _scale(start_s, max(end_s, start_s + 0.1), LEFT, WIDTH - RIGHT)
     slowest = max(20.0, *(float(answer["ms"]) for answer in answers if not answer["error"]), 0.0)
-    y = _scale(0, math.sqrt(slowest), 200, 44)  # a root keeps both 2 ms and 200 ms visible
+    y = _scale(0, math.sqrt(slowest), 200, 52)  # a root keeps both 2 ms and 200 ms visible
     ticks = [tick for tick in (1, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if tick <= slowest][-5:]
     shifted = [{"name": mark["name"], "at_s": mark["at_s"] - switch_s} for mark in probe.get("marks") or []]
     parts = [
@@ -99,7 +100,7 @@ def close_up(probe: Mapping[str, Any], colour_of: ColourOf) -> str:
 def _answer(answer: Mapping[str, Any], at: float, y: Callable[[float], float], colour_of: ColourOf) -> str:
     kind = "fresh" if answer["fresh"] else "kept"
     if answer["error"]:
-        look = f'd="M{at - 4:.1f},30 l8,8 m0,-8 l-8,8" stroke="{FAILED}" stroke-width="2"'
+        look = f'd="M{at - 4:.1f},40 l8,8 m0,-8 l-8,8" stroke="{FAILED}" stroke-width="2"'
         return f"<path {look}><title>{escape(answer['error'])}, {kind}</title></path>"
     colour, title = colour_of(answer["version"]), f"{answer['ms']:.1f} ms, {answer['version'] or 'no version'}, {kind}"
     look = f'fill="{colour}"' if answer["fresh"] else f'fill="#fff" stroke="{colour}" stroke-width="1.6"'
@@ -113,50 +114,59 @@ def histogram(load: Mapping[str, Any], limit_ms: float) -> str:
     if not counts:
         return ""
     named = [(name, float(load.get(f"{name}_ms") or 0)) for name in ("p50", "p95", "p99")]
-    shown = [("limit", limit_ms)] if limit_ms and limit_ms <= 4 * max(counts) else []
-    edges = bin_edges(max([*counts, *(math.ceil(at) for _, at in shown)]))
-    x = _scale(math.log1p(0), math.log1p(edges[-1]), LEFT, WIDTH - RIGHT)
+    shown = [limit_ms] if min(counts) / 4 <= limit_ms <= 4 * max(counts) else []
+    edges = bin_edges(math.floor(min([*counts, *shown]) * 0.8), math.ceil(max([*counts, *shown]) * 1.1))
+    x = _scale(math.log1p(edges[0]), math.log1p(edges[-1]), LEFT, WIDTH - RIGHT)
     heights = [sum(count for ms, count in counts.items() if a <= ms < b) for a, b in itertools.pairwise(edges)]
-    y = _scale(0, max(heights), 170, 44)
-    lines = [{"name": f"{name} {at:g} ms", "at_s": math.log1p(at)} for name, at in [*named, *shown]]
+    y = _scale(0, max(heights), 182, 66)
+    marks: list[dict[str, Any]] = [{"name": f"{name} {at:g} ms", "at_s": math.log1p(at)} for name, at in named]
+    marks += [{"name": f"limit {at:g} ms", "at_s": math.log1p(at), "colour": FAILED} for at in shown]
     parts = [
         *(
-            _rect(x(math.log1p(a)), y(n), x(math.log1p(b)) - x(math.log1p(a)) - 1, 170 - y(n), "#7f93ab")
+            _rect(x(math.log1p(a)), y(n), x(math.log1p(b)) - x(math.log1p(a)) - 1, 182 - y(n), "#7f93ab")
             for (a, b), n in zip(itertools.pairwise(edges), heights, strict=True)
             if n
         ),
-        _line(LEFT, 170, WIDTH - RIGHT, 170, GRID),
-        *(_text(x(math.log1p(t)), 186, f"{t} ms", "middle") for t in _log_ticks(edges[-1])),
-        _text(LEFT - 6, 50, f"{max(heights):,}", "end"),
-        *_marks(lines, x, top=8, bottom=170),
+        _line(LEFT, 182, WIDTH - RIGHT, 182, GRID),
+        *(_text(x(math.log1p(t)), 198, f"{t} ms", "middle") for t in _log_ticks(edges[0], edges[-1])),
+        _text(LEFT - 6, 72, f"{max(heights):,}", "end"),
+        *_marks(marks, x, top=8, bottom=182),
     ]
-    return _svg(194, "Latency of the load test's answers", parts)
+    return _svg(206, "Latency of the load test's answers", parts)
 
 
-def bin_edges(most: int) -> list[int]:
-    """Edges of whole milliseconds, finer where values are small: each bin is about 8 % wide, and at least 1 ms."""
-    edges = [0]
+def bin_edges(least: int, most: int) -> list[int]:
+    """Edges of whole milliseconds from ``least`` to above ``most``, each bin at least 1 ms and about 5 % wide."""
+    edges = [least]
     while edges[-1] <= most:
-        edges.append(max(edges[-1] + 1, round(edges[-1] * 1.08)))
+        edges.append(max(edges[-1] + 1, round(edges[-1] * 1.05)))
     return edges
 
 
-def _log_ticks(most: int) -> list[int]:
-    return [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if tick <= most]
+def _log_ticks(least: int, most: int) -> list[int]:
+    """Round numbers between the two, most of them 1, 2 and 5 times a power of ten."""
+    ticks = [digit * 10**power for power in range(6) for digit in (1, 2, 3, 5, 7)]
+    return [tick for tick in ticks if least <= tick <= most][-14:]
 
 
 def _marks(marks: Iterable[Mapping[str, Any]], x: Callable[[float], float], top: float, bottom: float) -> Iterator[str]:
-    """Vertical lines with their names, in as many rows as keep the names apart."""
-    ends = [0.0, 0.0, 0.0]  # where the last name of each row ends
+    """Vertical lines with their names, each name in the first row that has room for it."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
     for mark in sorted(marks, key=lambda mark: float(mark["at_s"])):
         at, name = x(float(mark["at_s"])), str(mark["name"])
-        length = 6.3 * len(name) + 8
-        row = next((number for number, end in enumerate(ends) if at > end), ends.index(min(ends)))
-        side = "end" if at + length > WIDTH else "start"
-        ends[row] = at + length if side == "start" else at + 4
-        height = top + 13 * row
-        yield f'<line x1="{at:.1f}" y1="{height}" x2="{at:.1f}" y2="{bottom}" stroke="{FAINT}" stroke-dasharray="2 3"/>'
+        length = 6.6 * len(name) + 8  # about the width of the name at the drawing's font size
+        left = at if at + length <= WIDTH else at - length
+        row = next((row for row, names in enumerate(taken) if _free(names, left, left + length)), MARK_ROWS - 1)
+        taken[row].append((left, left + length))
+        height, side = top + 13 * row, ("start" if left == at else "end")
+        colour = str(mark.get("colour", FAINT))
+        dashed = f'stroke="{colour}" stroke-dasharray="2 3"'
+        yield f'<line x1="{at:.1f}" y1="{height}" x2="{at:.1f}" y2="{bottom}" {dashed}/>'
         yield _text(at + (4 if side == "start" else -4), height + 8, name, side, INK)
+
+
+def _free(names: Iterable[tuple[float, float]], left: float, right: float) -> bool:
+    return all(right <= start or left >= end for start, end in names)
 
 
 def _seconds_axis(start_s: float, end_s: float, x: Callable[[float], float], height: float) -> Iterator[str]:

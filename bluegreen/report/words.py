@@ -90,6 +90,9 @@ def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(test.get("name")), str(test.get("sentence") or test.get("outcome"))
 
 
+_WHO = {"by": "Started by", "user": "Started by", "ci_job": "CI job", "ci": "CI job", "job": "CI job"}
+
+
 def facts(record: Mapping[str, Any]) -> dict[str, str]:
     """The facts of a release, by their names for people; what is not known is left out."""
     started_by = record.get("started_by")
@@ -104,7 +107,7 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Service": record.get("service"),
         "Replicas": record.get("replicas"),
         "Started": record.get("started_at"),
-        **{f"Started {name}" if name == "by" else name.replace("_", " ").title(): value for name, value in who.items()},
+        **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items()},
         "Took": seconds((record.get("durations_s") or {}).get("total")),
         "Release": record.get("release_id"),
         "Left by an earlier run": record.get("recovered"),
