@@ -85,6 +85,8 @@ class _File:
     path: Path
     values: Mapping[str, Any]
     mistakes: list[Mistake] = field(default_factory=list)
+    done: dict[int, Node | None] = field(default_factory=dict)
+    """Nodes already substituted: an anchor's is met again at each of its aliases, and values are put in once."""
 
     def mistake(self, line: int, why: str, remedy: str, value: str | None = None) -> None:
         """Note what is wrong at a line."""
@@ -191,6 +193,7 @@ def _documents(file: _File) -> Iterator[tuple[Any, int]]:
             node = loader.get_node()
             line = node.start_mark.line + 1
             hide = _SECRETS if _kind_of(node) != "Secret" else frozenset()
+            file.done.clear()
             kept = _substitute(file, node, hide)
             if kept is not None:
                 yield loader.construct_document(kept), line
@@ -210,8 +213,21 @@ def _kind_of(node: Node) -> str:
     return next((str(v.value) for k, v in pairs if isinstance(k, ScalarNode) and k.value == "kind"), "")
 
 
+_OPEN = ScalarNode(_TAGS[ScalarNode], "")  # a node whose substitution has begun and not ended
+
+
 def _substitute(file: _File, node: Node, hidden: frozenset[str]) -> Node | None:
-    """Put the values in, below this node; ``None`` when its condition drops it."""
+    """Put the values in, at and below this node; ``None`` when its condition drops it."""
+    if id(node) not in file.done:
+        file.done[id(node)] = _OPEN
+        file.done[id(node)] = _substituted(file, node, hidden)
+    if file.done[id(node)] is _OPEN:
+        file.mistake(node.start_mark.line + 1, "an alias lies inside its own anchor.", "Write out what is meant.")
+        return None
+    return file.done[id(node)]
+
+
+def _substituted(file: _File, node: Node, hidden: frozenset[str]) -> Node | None:
     if str(node.tag).startswith(_CONDITION):
         name = str(node.tag).removeprefix(_CONDITION)
         if as_text(_value(file, node, name, hidden)) == "":
