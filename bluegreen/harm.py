@@ -26,4 +26,4 @@ def harm(result: ProbeResult, since: str) -> str | None:
     if failed < FAILURES_ENOUGH or failed <= (usual + SHARE_ENOUGH) * max(asked, 1):
         return None
     first = result.first_failures[0] if result.first_failures else "no answer"
-    return f"Live traffic got worse during the gate: {failed} of {asked} requests failed; the first: {first}."
+    return f"live traffic got worse: {failed} of {asked} requests failed; the first: {first}."

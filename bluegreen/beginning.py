@@ -1,0 +1,183 @@
+"""The first half of a release: from nothing to a candidate that stands beside what is live, ready to be judged.
+
+``plan`` is the order of things. Nothing is changed before the lock is held, and nothing of the application before what
+is live is written down.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from bluegreen import capacity, clock, confirm, environment, moves, recovery, standing
+from bluegreen.clock import Deadline
+from bluegreen.colour import Colour, Obj, live_colour
+from bluegreen.confirm import Answer
+from bluegreen.deployments import image_of, kept
+from bluegreen.errors import CannotStartError, HarnessError, TimeoutExpiredError
+from bluegreen.journal import JournalLostError, Record, Step
+from bluegreen.kube import Forbidden, NotFound
+from bluegreen.lock import LockLostError
+from bluegreen.moves import Desk
+from bluegreen.origin import origin
+from bluegreen.probe import Probe
+from bluegreen.standing import HopelessError
+from bluegreen.traffic import FencedOffError
+
+CANDIDATE = "candidate"
+"""The probe's mark at which the candidate is stood up: harm to live counts from there."""
+
+TAKEN_OVER = (LockLostError, JournalLostError, FencedOffError)
+"""Another process owns the release now."""
+
+
+class Beginning:
+    """Takes the steps of ``plan`` and holds what they found."""
+
+    def __init__(self, desk: Desk, release_id: str, started_at: str) -> None:
+        self._desk, self._settings, self._id, self._started_at = desk, desk.settings, release_id, started_at
+        self.recovered: str | None = None  # what was done about an earlier run's release
+        self.record: Record | None = None  # what is live and what is to come, once it was looked at
+        self.probe: Probe | None = None
+        self.unavailable = ""  # why the candidate did not come up
+        self.digest = ""  # the candidate image's, where the cluster knows it
+        self._answer = Answer(problem="nothing serves")
+
+    def plan(self) -> tuple[tuple[str, Callable[[], str]], ...]:
+        """What is done, in order: each step's name, and what does it and says how it went."""
+        return (
+            ("take the lock", self._take_lock),
+            ("mend what was left", self._mend),
+            ("prepare the environment", self._prepare),
+            ("look at what is live", self._look),
+            ("open the journal", self._open),
+            ("start the probe", self._start_probe),
+            ("stand up the candidate", self._stand_up),
+            ("wait for the candidate", self._await_candidate),
+        )
+
+    def _take_lock(self) -> str:
+        lock = self._desk.lock
+        try:
+            lock.take()
+        except NotFound:  # the namespace is not there yet
+            environment.ensure(self._desk.kube, self._settings)
+            lock.take()
+        return lock.name
+
+    def _mend(self) -> str:
+        """Become the only writer of the journal, and finish or revert an earlier release before anything else."""
+        left = self._desk.journal.claim()
+        if left is not None and left.unfinished:
+            moves.claim(self._desk)
+            self.recovered = recovery.mend(self._desk)
+        return self.recovered or "nothing"
+
+    def _prepare(self) -> str:
+        """Set up what is missing, and find out what the cluster would refuse before anything is changed."""
+        environment.ensure(self._desk.kube, self._settings)
+        return ""
+
+    def _look(self) -> str:
+        """Stamp the epoch on what there is, and note what is live."""
+        service, deployments = moves.claim(self._desk)
+        live = live_colour(service)
+        if live is not None:
+            self._require_deployment(live, deployments[live])
+            self._answer = confirm.ask(moves.target(self._desk, ""))
+        size = self._desk.deployments.size(live) if live is not None else 0
+        self.record = self._new_record(live, deployments, size or self._settings.replicas)
+        self._require_room(self.record)
+        return "nobody serves" if live is None else f"{live} serves: {size} pods of {self.record.live_image}"
+
+    def _require_deployment(self, live: Colour, deployment: Obj | None) -> None:
+        if deployment is None:
+            name = self._desk.deployments.name(live)
+            raise CannotStartError(
+                f"Service {self._settings.service_name} selects {live}, but there is no Deployment {name}.",
+                "Bring that Deployment back, or move traffic with `bluegreen rollback`; see `bluegreen status`.",
+            )
+
+    def _new_record(self, live: Colour | None, deployments: dict[Colour, Obj | None], size: int) -> Record:
+        candidate = live.other if live is not None else Colour.BLUE
+        return Record(
+            id=self._id,
+            step=Step.OPENED,
+            image=self._settings.docker_image,
+            version=self._settings.expected_version,
+            candidate=candidate,
+            live=live,
+            live_image=image_of(deployments[live]) if live is not None else "",
+            live_version=self._answer.version,
+            replicas=size,
+            started_at=self._started_at,
+            started_by=origin(os.environ),
+            before=kept(deployments[candidate]),
+            times={Step.OPENED.value: clock.timestamp()},
+        )
+
+    def _require_room(self, record: Record) -> None:
+        """Refuse, before anything is created, what a quota would refuse."""
+        deployment = self._desk.deployments.rendered(record.candidate, record.replicas)
+        try:
+            quotas = self._desk.kube.list("ResourceQuota")
+        except Forbidden:  # then the cluster will tell, by pods that do not come
+            return
+        if short := list(capacity.shortages(quotas, capacity.needed(deployment, record.replicas))):
+            raise CannotStartError(
+                f"There is no room for a second colour: {'; '.join(short)}.", "Raise the quota, or free some of it."
+            )
+
+    def _open(self) -> str:
+        self._desk.journal.open(self._known())
+        return f"release {self._id}"
+
+    def _start_probe(self) -> str:
+        address = self._desk.access.live()
+        self.probe = Probe(
+            f"{address.url}{self._settings.health_path}",
+            self._settings.version_header,
+            self._desk.out_dir / "probe.jsonl",
+            serving=self._known().live is not None and not self._answer.problem,
+        )
+        self.probe.start()
+        return self.probe.url
+
+    def _stand_up(self) -> str:
+        """Make the candidate at the live colour's present size, behind the preview Service."""
+        record = self._known()
+        if self.probe is not None:
+            self.probe.mark(CANDIDATE)
+        self._desk.enter(Step.STANDING_UP)
+        try:
+            self._desk.deployments.stand_up(record.candidate, record.replicas, record.id)
+            self._desk.traffic.preview(record.candidate)
+        except TAKEN_OVER:
+            raise
+        except HarnessError as error:
+            self.unavailable = error.sentence
+        return f"{record.candidate}: {record.replicas} pods of {record.image}"
+
+    def _await_candidate(self) -> str:
+        """Wait until the candidate stands; that it does not is a finding, not an error."""
+        record, deadline = self._known(), Deadline(self._settings.health_check_timeout)
+        if not self.unavailable:
+            try:
+                standing.await_standing(self._desk, record.candidate, record.replicas, deadline)
+            except (HopelessError, TimeoutExpiredError) as error:
+                self.unavailable = error.sentence
+        self.digest = digest(self._desk.deployments.pods(record.candidate))
+        self._desk.enter(Step.JUDGING)
+        return self.unavailable or f"{record.candidate} is available"
+
+    def _known(self) -> Record:
+        if self.record is None:
+            raise HarnessError("What is live was not looked at yet.")
+        return self.record
+
+
+def digest(pods: list[Obj]) -> str:
+    """The image's digest as pods state it; "" where the cluster does not know it."""
+    statuses = [status for pod in pods for status in pod.get("status", {}).get("containerStatuses") or []]
+    found = next((status["imageID"] for status in statuses if "sha256:" in status.get("imageID", "")), "")
+    return str(found[found.index("sha256:") :]) if found else ""
