@@ -170,8 +170,8 @@ def summarise(
         p50_ms=_around_switch(counted, marks, 0.50),
         p99_ms=_around_switch(counted, marks, 0.99),
         bucket_s=bucket_s,
-        timeline=_timeline(every, started_s, bucket_s),
-        close_up=_close_up(every, marks, started_s),
+        timeline=_timeline(counted, started_s, bucket_s),
+        close_up=_close_up(counted, marks, started_s),
         marks=tuple(Mark(name, round(at_s - started_s, 3)) for name, at_s in marks),
     )
 
