@@ -40,9 +40,11 @@ def with_uid(kind: Kind, obj: Obj) -> None:
 
 def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
     """The update without what this subresource may not change; with its generation counted on."""
+    if subresource == "binding":
+        return new  # the scheduler's own write: a node and the condition PodScheduled, no change of what was asked for
     if subresource == "status":
-        new = _status_only(kind, live, new)
-    elif subresource == "finalize":
+        return _status_only(kind, live, new)
+    if subresource == "finalize":
         new = {**live, "metadata": new["metadata"], "spec": new.get("spec") or {}}
     elif kind.has_status:
         _keep(live, new, "status")
