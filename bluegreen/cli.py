@@ -268,19 +268,19 @@ def status(arguments: Arguments) -> int:
 
 def rollback(arguments: Arguments) -> int:
     """``rollback``."""
-    from bluegreen import release
+    from bluegreen import rollback
 
     kube, settings = _connect(arguments)
-    print(release.roll_back(kube, settings))
+    print(rollback.roll_back(settings, kube))
     return OK
 
 
 def recover(arguments: Arguments) -> int:
     """``recover``."""
-    from bluegreen import release
+    from bluegreen import recovery
 
     kube, settings = _connect(arguments)
-    print(release.recover(kube, settings))
+    print(recovery.recover(settings, kube))
     return OK
 
 

@@ -1,0 +1,136 @@
+"""``bluegreen rollback``: bring the colour that served before back to full size, check it, and move live traffic to it.
+
+It is a release of a colour that is already there: the same lock, journal and switch, so that it can be killed and
+mended like any other. Nothing is switched to a colour that does not stand and answer as the version it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bluegreen import clock, confirm, grammar, moves, recovery, standing
+from bluegreen.clock import Deadline
+from bluegreen.colour import Colour, Obj
+from bluegreen.deployments import image_of, kept
+from bluegreen.errors import CannotStartError, HarnessError, NeedsPersonError
+from bluegreen.journal import Record, Step
+from bluegreen.kube import Kube
+from bluegreen.lock import Lock
+from bluegreen.moves import Desk
+from bluegreen.origin import origin
+from bluegreen.retire import retire
+from bluegreen.settings import Settings
+from bluegreen.steps import Steps
+from bluegreen.verdict import Outcome
+
+
+class RefusedError(HarnessError):
+    """The colour that served before does not serve now: live traffic stays where it is."""
+
+
+def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = print) -> str:
+    """Switch live traffic back to the other colour; the sentence that says what was done.
+
+    Raises CannotStartError when there is nothing to go back to, RefusedError when that does not serve (live traffic
+    never moved), and NeedsPersonError when neither colour is safe.
+    """
+    run_id = recovery.new_id()
+    lock = Lock(kube, settings, recovery.identity(run_id, "rollback"))
+    lock.take()
+    desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-rollback", run_id, lock, Steps(progress))
+    try:
+        desk.journal.claim()
+        _, deployments = moves.claim(desk)
+        recovery.mend(desk)
+        record = _record(desk, run_id, deployments)
+        desk.journal.open(record)
+        _run(desk, record)
+    except KeyboardInterrupt:
+        recovery.mend(desk)
+        raise
+    finally:
+        desk.access.close()
+        lock.release()
+    return f"Rolled back: live traffic is at {record.candidate} ({record.image}), with {record.replicas} pods."
+
+
+def _record(desk: Desk, run_id: str, deployments: dict[Colour, Obj | None]) -> Record:
+    """The release of the colour that served before."""
+    live = desk.traffic.live()
+    if live is None:
+        raise CannotStartError("Nothing serves, so there is nothing to roll back.", "Run a release.")
+    old = live.other
+    deployment = deployments[old]
+    if deployment is None:
+        raise CannotStartError(
+            f"There is no Deployment {desk.deployments.name(old)} to go back to.",
+            "Release the image that served before; RETIRE=scale keeps the old colour.",
+        )
+    image = image_of(deployment)
+    return Record(
+        id=run_id,
+        step=Step.OPENED,
+        image=image,
+        version=version_of(desk.journal.history, image) if desk.settings.version_header else "",
+        candidate=old,
+        live=live,
+        live_image=image_of(deployments[live]),
+        live_version=confirm.ask(moves.target(desk, "")).version,
+        replicas=desk.deployments.size(live) or desk.settings.replicas,
+        started_at=clock.timestamp(),
+        started_by=origin(os.environ),
+        before=kept(deployment),
+        reason="bluegreen rollback",
+        times={Step.OPENED.value: clock.timestamp()},
+    )
+
+
+def version_of(history: list[dict[str, Any]], image: str) -> str:
+    """What an image states: as its release expected it, else its tag."""
+    known = [entry["version"] for entry in history if entry.get("image") == image and entry.get("version")]
+    return str(known[-1]) if known else grammar.parse_image(image).version
+
+
+def _run(desk: Desk, record: Record) -> None:
+    """Stand up, check, switch, retire; on any failure before the switch, back to how it was."""
+    try:
+        _stand_up(desk, record)
+        _check(desk, record)
+    except HarnessError as error:
+        moves.revert(desk, error.sentence, Outcome.GATE_FAILED)
+        raise RefusedError(
+            f"{record.candidate} ({record.image}) does not serve: {error.sentence} Live traffic stays at {record.live}."
+        ) from error
+    try:
+        moves.switch(desk)
+    except NeedsPersonError:
+        raise
+    except HarnessError as error:
+        moves.roll_back(desk, error.sentence)
+        raise RefusedError(f"The switch was not confirmed and was taken back: {error.sentence}") from error
+    moves.finish(desk, retire)
+
+
+def _stand_up(desk: Desk, record: Record) -> None:
+    desk.enter(Step.STANDING_UP)
+    with desk.steps.step("stand up") as step:
+        desk.deployments.resume(record.candidate, record.replicas, record.id)
+        desk.traffic.preview(record.candidate)
+        deadline = Deadline(desk.settings.health_check_timeout)
+        standing.await_standing(desk, record.candidate, record.replicas, deadline)
+        step.detail = f"{record.candidate}: {record.replicas} pods of {record.image}"
+    desk.enter(Step.JUDGING)
+
+
+def _check(desk: Desk, record: Record) -> None:
+    """Several healthy answers in a row of the right version, through the preview Service and from every pod."""
+    deadline = Deadline(desk.settings.validation_timeout)
+    with desk.steps.step("check") as step:
+        addresses = [desk.access.preview(), *(desk.access.pod(pod) for pod in desk.deployments.pods(record.candidate))]
+        target = moves.target(desk, record.version)
+        for address in addresses:
+            confirm.answers(replace(target, host=address.host, port=address.port), deadline)
+        step.detail = f"{len(addresses) - 1} pods and the preview Service answer"
