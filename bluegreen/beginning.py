@@ -21,6 +21,7 @@ from bluegreen.lock import LockLostError
 from bluegreen.moves import Desk
 from bluegreen.origin import origin
 from bluegreen.probe import Probe
+from bluegreen.settings import Settings
 from bluegreen.standing import HopelessError
 from bluegreen.traffic import FencedOffError
 
@@ -135,7 +136,7 @@ class Beginning:
     def _start_probe(self) -> str:
         address = self._desk.access.live()
         self.probe = Probe(
-            f"{address.url}{self._settings.health_path}",
+            f"{address.url}{probed_path(self._settings)}",
             self._settings.version_header,
             self._desk.out_dir / "probe.jsonl",
             serving=self._known().live is not None and not self._answer.problem,
@@ -174,6 +175,11 @@ class Beginning:
         if self.record is None:
             raise HarnessError("What is live was not looked at yet.")
         return self.record
+
+
+def probed_path(settings: Settings) -> str:
+    """The path that the probe asks: one that users ask, for a healthy answer to a health check is not theirs."""
+    return next(iter(settings.api_paths.split()), settings.health_path)
 
 
 def digest(pods: list[Obj]) -> str:

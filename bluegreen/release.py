@@ -144,19 +144,24 @@ class Release:
     def abort(self, reason: str, outcome: Outcome = Outcome.INTERRUPTED) -> Outcome:
         """Whatever is right in the present phase: nothing, revert, roll back or finish. May be called again.
 
-        Returns how the release ended: ``outcome``, or ``switched`` when it had been verified already. Raises
-        NeedsPersonError, and LockLostError when another process owns the release now.
+        Returns how the release ended: ``outcome``; ``switched`` when it had been verified already; ``harness-failed``
+        when another process owns the release now and puts it in order. Raises NeedsPersonError.
         """
         phase = self._phase
         how = Mend.NOTHING if phase is None else MENDS[phase]
         self.progress(f"{reason}: {how}" if how is not Mend.NOTHING else reason)
-        if how is Mend.REVERT:
-            self.revert(reason, outcome)
-        elif how is Mend.ROLL_BACK:
-            self.roll_back(reason, outcome)
-        elif how is Mend.FINISH:
-            self.finish()
-        self._end()
+        turns: dict[Mend, Callable[[], None]] = {
+            Mend.REVERT: lambda: self.revert(reason, outcome),
+            Mend.ROLL_BACK: lambda: self.roll_back(reason, outcome),
+            Mend.FINISH: self.finish,
+            Mend.NOTHING: self._end,
+        }
+        try:
+            turns[how]()
+        except TAKEN_OVER as error:
+            self.progress(str(error))
+            self._end()
+            return Outcome.HARNESS_FAILED
         return Outcome(self.desk.record.outcome) if phase is not None else outcome
 
     def close(self) -> None:
