@@ -1,9 +1,9 @@
 """Waiting for a state of the cluster: list once, then watch, whatever happens to the connection.
 
-A thread of its own opens a watch and reads it; the waiting thread never blocks for longer than ``TICK_S``, so that
-harm elsewhere, Ctrl-C and the deadline are noticed. A watch that ends is opened again where it stopped; one whose
-version has expired (410, as a status or inside the stream) begins with a new list. Older states never overwrite
-newer ones, so a list from a stale cache takes nothing back.
+A thread of its own lists, opens a watch and reads it; the waiting thread never blocks for longer than ``TICK_S``, so
+that harm elsewhere, Ctrl-C and the deadline are noticed. A watch that ends is opened again where it stopped; one whose
+version has expired (410, as a status or inside the stream) begins with a new list. Older states never overwrite newer
+ones, so a list from a stale cache takes nothing back.
 """
 
 from __future__ import annotations
@@ -37,21 +37,33 @@ WATCH_S = 20
 """The server ends a watch after so long (a choice): a connection that died without a word is noticed then."""
 
 
-class _Reader(threading.Thread):
-    """One watch connection, read into a queue: events, then ``None`` for a clean end or the error that ended it."""
+@dataclass(frozen=True)
+class _Listed:
+    """What a list answered: all objects, and the version to watch from."""
 
-    def __init__(self, open_watch: Callable[[], BaseHTTPResponse], events: queue.SimpleQueue[Any]) -> None:
+    items: list[Obj]
+    version: str
+
+
+class _Reader(threading.Thread):
+    """One list (where a version is missing) and one watch, read into a queue.
+
+    It gives a ``_Listed``, then events, then ``None`` for a clean end or the error that ended it. After the list it
+    waits for ``go_on``: most waits end with the first look, and then no watch is opened.
+    """
+
+    def __init__(self, read: Callable[[], tuple[list[Obj], str]], open_watch: OpenWatch, version: str) -> None:
         super().__init__(name="watch", daemon=True)
-        self._open_watch, self._events = open_watch, events
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._list, self._open_watch, self._version = read, open_watch, version
+        self._go = threading.Event()
         self._response: BaseHTTPResponse | None = None
         self._stopped = False
 
     def run(self) -> None:
+        end: KubeError | None = None
         try:
-            self._response = self._open_watch()
-            if not self._stopped:
-                self._read(self._response)
-            end: KubeError | None = None
+            self._follow()
         except KubeError as problem:
             end = problem
         except Exception as problem:  # whatever breaks a connection: urllib3, ssl and http.client all have their own
@@ -59,7 +71,26 @@ class _Reader(threading.Thread):
         if self._response is not None:
             with contextlib.suppress(Exception):
                 self._response.close()
-        self._events.put(end)
+        self.events.put(end)
+
+    def _follow(self) -> None:
+        if not self._version:
+            items, self._version = self._list()
+            self.events.put(_Listed(items, self._version))
+            self._go.wait()
+        if self._stopped:
+            return
+        self._response = self._open_watch(
+            {
+                "watch": "true",
+                "allowWatchBookmarks": "true",
+                "resourceVersion": self._version,
+                "timeoutSeconds": str(WATCH_S),
+            },
+            WATCH_S + 5.0,
+        )
+        if not self._stopped:
+            self._read(self._response)
 
     def _read(self, response: BaseHTTPResponse) -> None:
         rest = b""
@@ -67,11 +98,16 @@ class _Reader(threading.Thread):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 if line.strip():
-                    self._events.put(orjson.loads(line))
+                    self.events.put(orjson.loads(line))
+
+    def go_on(self) -> None:
+        """The list did not end the wait: open the watch."""
+        self._go.set()
 
     def stop(self) -> None:
         """Wake the thread from its reading; it ends by itself."""
         self._stopped = True
+        self._go.set()
         if self._response is not None:
             with contextlib.suppress(Exception):
                 self._response.shutdown()
@@ -98,12 +134,7 @@ class Wait:
         failures = 0
         while True:
             try:
-                if not self.version:
-                    self._relist()
-                    found = until(self._sorted())
-                    if found is not None:
-                        return found
-                found, quiet = self._watch(until)
+                found, quiet = self._follow(until)
                 if found is not None:
                     return found
                 failures = failures + 1 if quiet else 0
@@ -113,34 +144,21 @@ class Wait:
                 failures += 1
             self._pause(self.policy.pause_s(failures) if failures else 0.0)
 
-    def _relist(self) -> None:
-        items, self.version = self.read()
-        before, self.objects = self.objects, {}
-        for item in items:
-            key = _key(item)
-            known = before.get(key)
-            self.objects[key] = known if known is not None and _newer(known, item) else item
-
-    def _watch(self, until: Callable[[list[Obj]], T | None]) -> tuple[T | None, bool]:
-        """Follow one watch to its end. Also says whether nothing at all came of it."""
-        events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": self.version,
-            "timeoutSeconds": str(WATCH_S),
-        }
-        reader = _Reader(lambda: self.open_watch(query, WATCH_S + 5.0), events)
+    def _follow(self, until: Callable[[list[Obj]], T | None]) -> tuple[T | None, bool]:
+        """One list and watch to its end. Also says whether nothing at all came of it."""
+        reader = _Reader(self.read, self.open_watch, self.version)
         started_s, count = clock.now_s(), 0
         reader.start()
         try:
             while True:
-                batch = self._batch(events)
+                batch = self._batch(reader.events)
                 count += len(batch)
                 ended = self._take(batch)
-                found = until(self._sorted()) if batch else None
+                found = until(self._sorted()) if self.version and any(batch) else None
                 if found is not None or ended:
                     return found, count <= 1 and clock.now_s() - started_s < 1
+                if batch:
+                    reader.go_on()
         finally:
             reader.stop()
 
@@ -161,8 +179,18 @@ class Wait:
                 return True
             if isinstance(event, KubeError):
                 raise event
-            self._event(event)
+            if isinstance(event, _Listed):
+                self._relist(event)
+            else:
+                self._event(event)
         return False
+
+    def _relist(self, listed: _Listed) -> None:
+        before, self.objects, self.version = self.objects, {}, listed.version
+        for item in listed.items:
+            key = _key(item)
+            known = before.get(key)
+            self.objects[key] = known if known is not None and _newer(known, item) else item
 
     def _event(self, event: Obj) -> None:
         obj, kind = event["object"], event["type"]
