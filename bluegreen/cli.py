@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Arguments = argparse.Namespace
 Command = Callable[[Arguments], int]
 
-OK, HARNESS_FAILED, COULD_NOT_START, NEEDS_PERSON, INTERRUPTED = 0, 3, 4, 7, 2
+OK, GATE_FAILED, INTERRUPTED, HARNESS_FAILED, COULD_NOT_START, NEEDS_PERSON = 0, 1, 2, 3, 4, 7
 # the first class an error is an instance of gives the exit code
 EXIT_CODES: tuple[tuple[type[HarnessError], int], ...] = (
     (InputError, COULD_NOT_START),
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives its exit code."""
     parsed = _parser().parse_args(arguments)
     command: Command = parsed.command
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a rollback that is told to end mends what it began
     try:
         return command(parsed)
     except HarnessError as error:
@@ -252,7 +254,8 @@ def setup(arguments: Arguments) -> int:
     from bluegreen import environment
 
     kube, settings = _connect(arguments)
-    environment.set_up(kube, settings, full=True)
+    for applied in environment.set_up(kube, settings):
+        print(f"  {applied}")
     print(f"Namespace {settings.namespace} on {kube.context} is set up.")
     return OK
 
@@ -267,11 +270,15 @@ def status(arguments: Arguments) -> int:
 
 
 def rollback(arguments: Arguments) -> int:
-    """``rollback``."""
-    from bluegreen import rollback
+    """``rollback``: refused, with live traffic where it was, when the other colour does not serve."""
+    from bluegreen import rollback as rolling_back
 
     kube, settings = _connect(arguments)
-    print(rollback.roll_back(settings, kube))
+    try:
+        print(rolling_back.roll_back(settings, kube))
+    except rolling_back.RefusedError as refused:
+        print(f"bluegreen: {refused}", file=sys.stderr)
+        return GATE_FAILED
     return OK
 
 
@@ -286,14 +293,13 @@ def recover(arguments: Arguments) -> int:
 
 def reset(arguments: Arguments) -> int:
     """``reset``: only with the namespace's name, from the option or typed in."""
-    from bluegreen import environment
-
     settings = _settings(arguments)
     _confirm(settings.namespace, arguments.yes)
-    from bluegreen import kube
+    from bluegreen import environment, kube
 
-    environment.reset(kube.connect(settings), settings)
-    print(f"Namespace {settings.namespace} is gone.")
+    connected = kube.connect(settings)
+    environment.reset(connected, settings)
+    print(f"Everything of {settings.app_name} in namespace {settings.namespace} on {connected.context} is gone.")
     return OK
 
 

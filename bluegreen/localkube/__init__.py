@@ -113,7 +113,8 @@ def start(
     ``fresh`` forgets every object first; ``restart`` ends a running one before, and keeps its objects. ``base`` is
     the directory of all clusters' state. Two callers at once get the same cluster. Raises CannotStartError.
     """
-    state = directory(name, base)
+    state, options = directory(name, base), options or Options()
+    options.check()
     with state.changing():
         record = process.running(state)
         if record is not None and not (fresh or restart):
@@ -121,7 +122,7 @@ def start(
         process.stop(state)
         if fresh:
             state.empty()
-        return Cluster(state, process.spawn(state, options or Options()), started_now=True)
+        return Cluster(state, process.spawn(state, options), started_now=True)
 
 
 def find(name: str = DEFAULT_NAME, *, base: Path | None = None) -> Cluster | None:

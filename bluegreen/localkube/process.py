@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bluegreen import clock
-from bluegreen.errors import CannotStartError, TimeoutExpiredError
+from bluegreen.errors import CannotStartError, InputError, Mistake, TimeoutExpiredError
+from bluegreen.localkube import quantities
 from bluegreen.localkube.state import Record, StateDir, fingerprint
 
 START_S = 30.0  # a choice: thirty times what it takes, before a start is called stuck
@@ -30,6 +31,26 @@ class Options:
     allocatable_memory: str = ""
     exit_with_pid: int = 0  # ends, and removes its state, with this process; 0: runs on
 
+    @property
+    def quantities(self) -> dict[str, str]:
+        """The quantities by name."""
+        return {"allocatable_cpu": self.allocatable_cpu, "allocatable_memory": self.allocatable_memory}
+
+    def check(self) -> None:
+        """Raise InputError for what is no quantity."""
+        mistakes = [_quantity_mistake(name, given) for name, given in self.quantities.items() if given]
+        if any(mistakes):
+            raise InputError([mistake for mistake in mistakes if mistake])
+
+
+def _quantity_mistake(name: str, given: str) -> Mistake | None:
+    option = f"--{name.replace('_', '-')}"
+    try:
+        nano = quantities.parse(given)
+    except quantities.QuantityError:
+        return Mistake(option, given, "is no quantity.", "Write it as Kubernetes does, for example 4, 500m or 8Gi.")
+    return None if nano > 0 else Mistake(option, given, "is not above zero.", "Write what the node shall offer.")
+
 
 def running(state: StateDir) -> Record | None:
     """The record of the daemon that runs; waits for one that is just starting. None where there is none."""
@@ -46,10 +67,8 @@ def running(state: StateDir) -> Record | None:
 
 def spawn(state: StateDir, options: Options) -> Record:
     """Start the daemon and return when its API answers. Raises CannotStartError with what it said last."""
-    state.update(
-        fingerprint=fingerprint(),
-        **{key: value for key, value in _quantities(options).items() if value},
-    )
+    given = {name: quantity for name, quantity in options.quantities.items() if quantity}
+    state.update(fingerprint=fingerprint(), **given)
     reading, writing = os.pipe()
     try:
         with _log(state) as log:
@@ -62,10 +81,6 @@ def spawn(state: StateDir, options: Options) -> Record:
         if writing >= 0:
             os.close(writing)
     return state.read()
-
-
-def _quantities(options: Options) -> dict[str, str]:
-    return {"allocatable_cpu": options.allocatable_cpu, "allocatable_memory": options.allocatable_memory}
 
 
 def _launch(state: StateDir, options: Options, writing: int, log: BinaryIO) -> None:
