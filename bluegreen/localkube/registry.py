@@ -18,7 +18,9 @@ from bluegreen.localkube.status import ApiError, Cause, already_exists, bad_requ
 from bluegreen.localkube.store import Store, copy_of
 
 Decode = Callable[[Obj], Obj]
-"""Checks an object's types and unknown fields; returns it as Kubernetes would write it, or raises 400."""
+"""Checks the types and the unknown fields of a patch's result; hands it back, or raises 422."""
+Objects = list[Obj]  # inside the class, ``list`` is the method
+Causes = list[Cause]
 _NAME_ATTEMPTS = 8  # generated names are tried as often as Kubernetes tries them
 
 
@@ -38,7 +40,7 @@ class Registry:
             raise not_found(kind.plural, kind.group, name)
         return obj
 
-    def list(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> list[Obj]:
+    def list(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> Objects:
         """Objects by namespace and name, selected; 400 for a selector that cannot be read."""
         selected = selectors.selection(kind, labels, fields)
         found = self.store.list(kind, namespace)
@@ -89,7 +91,7 @@ class Registry:
                 hook(admission)
 
     @staticmethod
-    def _refuse_invalid(kind: Kind, obj: Obj, causes: list[Cause]) -> None:
+    def _refuse_invalid(kind: Kind, obj: Obj, causes: Causes) -> None:
         if causes:
             raise invalid(kind.kind, kind.group, obj["metadata"].get("name") or "", causes)
 
@@ -246,17 +248,11 @@ class Registry:
         """Server-side apply: merge what the manager wants with what others own."""
         if live is None and subresource:
             raise not_found(kind.plural, kind.group, name)
-        config = copy_of(config)
-        metadata.place(kind, namespace, config)
-        config["metadata"].setdefault("name", name)
-        if config["metadata"]["name"] != name:
-            given = config["metadata"]["name"]
-            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+        config = self._placed_config(kind, namespace, name, config)
         if live is not None:
             metadata.check_precondition(kind, live, config)
-        config = decode(config)
-        merged = patches.server_side_apply(
-            kind.kind, live, config, manager=manager, force=force, subresource=subresource
+        merged = decode(
+            patches.server_side_apply(kind.kind, live, config, manager=manager, force=force, subresource=subresource)
         )
         if live is None:
             created = self._create(kind, namespace, merged, manager=manager, dry_run=dry_run, applied=True)
@@ -266,6 +262,18 @@ class Registry:
             kind, live, merged, manager=manager, subresource=subresource, dry_run=dry_run, operation="Apply"
         )
         return new, False
+
+    @staticmethod
+    def _placed_config(kind: Kind, namespace: str, name: str, config: Obj) -> Obj:
+        """A copy of what is to be applied, with the request's name and namespace."""
+        config = copy_of(config)
+        stated_version, stated_kind = config.get("apiVersion"), config.get("kind")
+        metadata.place(kind, namespace, config)
+        config["apiVersion"], config["kind"] = stated_version or "", stated_kind or ""
+        given = config["metadata"].setdefault("name", name)
+        if given != name:
+            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+        return config
 
     # -- deleting --------------------------------------------------------------
     def delete(

@@ -1,0 +1,198 @@
+"""Bodies of requests to objects: JSON, YAML or protobuf in, checked objects out, with Kubernetes' refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from bluegreen.localkube import decoding
+from bluegreen.localkube.http import protobuf
+from bluegreen.localkube.http.answers import JSON, YAML
+from bluegreen.localkube.http.json_errors import syntax_error
+from bluegreen.localkube.kinds import KINDS, Kind, Obj
+from bluegreen.localkube.status import ApiError, bad_request
+
+LARGEST = 3 * 1024 * 1024
+"""Bytes of a request's body, as kube-apiserver allows."""
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+PATCH_TYPES = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+    "application/apply-patch+yaml": "apply",
+}
+_SHOWN = 30  # bytes of a body that a refusal repeats
+_ACCEPTED = f"{JSON}, {YAML}, {PROTOBUF}"
+_SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+
+
+class _NotJsonError(Exception):
+    pass
+
+
+def load(body: bytes, content_type: str) -> Any:
+    """A body as a value. Raises _NotJsonError with Go's sentence."""
+    if content_type == YAML:
+        return _load_yaml(body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # Go takes invalid UTF-8 and reads replacement characters
+        return orjson.loads(body.decode(errors="replace"))
+    except orjson.JSONDecodeError:
+        raise _NotJsonError(syntax_error(body)) from None
+
+
+def _load_yaml(body: bytes) -> Any:
+    import yaml  # only here: JSON is what nearly every client sends
+
+    try:
+        value = yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))  # dates become text
+    except (yaml.YAMLError, orjson.JSONEncodeError, UnicodeError, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _NotJsonError(f"error converting YAML to JSON: yaml: {first}") from error
+
+
+def media_type(content_type: str) -> str:
+    """A Content-Type without its parameters; JSON when there is none."""
+    return content_type.partition(";")[0].strip().lower() or JSON
+
+
+def read_object(kind_name: str, api_version: str, body: bytes, content_type: str) -> Obj:
+    """The object of a POST or PUT, of the kind wanted; 400 and 415 for anything else."""
+    type_ = media_type(content_type)
+    if type_ == PROTOBUF:
+        obj = _read_protobuf(kind_name, body)
+    elif type_ in (JSON, YAML):
+        obj = _read_text(kind_name, body, type_)
+    else:
+        sentence = f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}"
+        raise ApiError(415, "UnsupportedMediaType", sentence, None)
+    check_type(kind_name, api_version, obj)
+    return obj
+
+
+def read_delete_options(body: bytes, content_type: str) -> Obj:
+    """The DeleteOptions of a DELETE, whatever apiVersion they state; 400 for another kind."""
+    type_ = media_type(content_type)
+    obj = _read_protobuf("DeleteOptions", body) if type_ == PROTOBUF else _read_text("DeleteOptions", body, type_)
+    kind = obj.pop("kind", None) or "DeleteOptions"
+    obj.pop("apiVersion", None)
+    if kind != "DeleteOptions":
+        raise bad_request(f"the object provided is unrecognized (must be of type DeleteOptions): {_summary(body)}")
+    return obj
+
+
+def _read_protobuf(kind_name: str, body: bytes) -> Obj:
+    try:
+        return protobuf.decode(body, kind_name)
+    except protobuf.ProtobufError as error:
+        raise _unrecognized(kind_name, str(error), body) from error
+
+
+def _read_text(kind_name: str, body: bytes, type_: str) -> Obj:
+    try:
+        value = load(body, type_)
+    except _NotJsonError as error:
+        raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {error}", body) from error
+    if isinstance(value, dict):
+        return value
+    if value is None and type_ == JSON:
+        return {}
+    shown = _GO_TYPES[type(value)]
+    why = f"json: cannot unmarshal {shown} into Go value of type struct {{ APIVersion string; Kind string }}"
+    raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {why}", body)
+
+
+_GO_TYPES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object",
+             type(None): "null"}  # fmt: skip
+
+
+def _unrecognized(kind_name: str, why: str, body: bytes) -> ApiError:
+    return bad_request(f"the object provided is unrecognized (must be of type {kind_name}): {why} ({_summary(body)})")
+
+
+def _summary(body: bytes) -> str:
+    if not body:
+        return "<empty>"
+    cut, more = body[:_SHOWN], " ..." if len(body) > _SHOWN else ""
+    return (cut.decode(errors="replace") if body.startswith(b"{") else cut.hex()) + more
+
+
+def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
+    """400 for an object that says it is something else; apiVersion and kind may be left out."""
+    given_version, given_kind = obj.get("apiVersion"), obj.get("kind")
+    for key, value in (("apiVersion", given_version), ("kind", given_kind)):
+        if value is not None and not isinstance(value, str):
+            why = f"json: cannot unmarshal {_GO_TYPES[type(value)]} into Go struct field .{key} of type string"
+            raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {why}", orjson.dumps(obj))
+    stated_version, stated_kind = given_version or api_version, given_kind or kind_name
+    if (stated_version, stated_kind) == (api_version, kind_name):
+        return
+    head = f'{stated_kind} in version "{stated_version.rpartition("/")[2]}" cannot be handled as a {kind_name}'
+    known = KINDS.get(stated_kind)
+    if known is not None and known.api_version == stated_version:
+        package = "core" if not (KINDS.get(kind_name) or known).group else KINDS[kind_name].group.partition(".")[0]
+        raise bad_request(f"{head}: converting (v1.{stated_kind}) to ({package}.{kind_name}): unknown conversion")
+    raise bad_request(f'{head}: no kind "{stated_kind}" is registered for version "{stated_version}" {_SCHEME}')
+
+
+def check_fields(kind_name: str, version: str, obj: Obj, validation: str, raw: bytes = b"") -> list[str]:
+    """Types of all fields (400), and what is unknown or stands twice: refused when Strict, else handed back to warn of.
+
+    ``raw`` is the JSON text the object came from, where it came from one.
+    """
+    try:
+        odd = decoding.check(kind_name, obj)
+    except decoding.DecodeError as error:
+        raise decoding.cannot_be_handled(kind_name, version, str(error)) from None
+    if validation == "Ignore":
+        return []
+    odd = [*odd, *decoding.duplicate_fields(raw)] if raw else odd
+    if odd and validation == "Strict":
+        raise decoding.strict_refusal(kind_name, version, odd)
+    return odd
+
+
+def check_patched(kind: Kind, patched: Any, validation: str, warnings: list[str]) -> Obj:
+    """The same for the result of a patch, which is refused with 422. Adds to ``warnings``."""
+    if not isinstance(patched, dict):
+        why = f"json: cannot unmarshal {_GO_TYPES[type(patched)]} into Go value of type v1.{kind.kind}"
+        raise decoding.patch_refusal({}, why)
+    try:
+        odd = decoding.check(kind.kind, patched)
+    except decoding.DecodeError as error:
+        raise decoding.patch_refusal(patched, str(error)) from None
+    if odd and validation == "Strict":
+        raise decoding.patch_refusal(patched, decoding.strict_message(odd))
+    if validation != "Ignore":
+        warnings += odd
+    return patched
+
+
+def read_patch(body: bytes, content_type: str) -> tuple[str, Any]:
+    """The type and content of a PATCH; 415 for a type that is none, 400 for content that cannot be read."""
+    patch_type = PATCH_TYPES.get(media_type(content_type) if content_type else "")
+    if patch_type is None:
+        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    try:
+        value = load(body, YAML if patch_type == "apply" and not body.lstrip().startswith(b"{") else JSON)
+    except _NotJsonError as error:
+        raise bad_request(f"error decoding {'YAML' if patch_type == 'apply' else 'patch'}: {error}") from error
+    wanted = list if patch_type == "json" else dict
+    if not isinstance(value, wanted):
+        go_type = "jsonpatch.Patch" if wanted is list else "map[string]interface {}"
+        why = f"json: cannot unmarshal {_GO_TYPES[type(value)]} into Go value of type {go_type}"
+        raise bad_request(f"error decoding patch: {why}")
+    return patch_type, value
+
+
+def kind_names(kind: Kind, subresource: str) -> tuple[str, str]:
+    """The kind and apiVersion of the body that a kind or its subresource takes."""
+    sub = kind.subresource(subresource) if subresource else None
+    if sub is None or not sub.kind:
+        return kind.kind, kind.api_version
+    return sub.kind, f"{sub.group}/{sub.version}" if sub.group else sub.version

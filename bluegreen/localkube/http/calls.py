@@ -1,0 +1,91 @@
+"""A request to an object or a collection, on its way through the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from bluegreen.localkube.http import bodies, options
+from bluegreen.localkube.http.answers import JSON
+from bluegreen.localkube.http.paths import Target
+from bluegreen.localkube.kinds import Kind, Obj
+from bluegreen.localkube.rbac import User
+from bluegreen.localkube.status import ApiError
+
+if TYPE_CHECKING:
+    from bluegreen.localkube.authority import Authority
+    from bluegreen.localkube.http.pods import PodDoor
+    from bluegreen.localkube.registry import Registry
+
+
+@dataclass
+class Call:
+    """What is asked, by whom, and of which parts of the cluster. ``warnings`` go into the answer's headers."""
+
+    request: web.BaseRequest
+    target: Target
+    kind: Kind
+    verb: str
+    user: User
+    query: options.Query
+    form: str
+    registry: Registry
+    authority: Authority
+    pods: PodDoor | None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def user_agent(self) -> str:
+        """The client's name for itself, printable."""
+        return self.request.headers.get("User-Agent", "").encode(errors="replace").decode()
+
+    @property
+    def include(self) -> str:
+        """What of an object goes into a table's row."""
+        return self.query.get("includeObject", "Metadata")
+
+    @property
+    def content_type(self) -> str:
+        """The body's Content-Type as sent."""
+        return self.request.headers.get("Content-Type", "")
+
+    async def body(self) -> bytes:
+        """The whole body; 413 when it is larger than Kubernetes takes."""
+        try:
+            return await self.request.read()
+        except web.HTTPRequestEntityTooLarge:
+            sentence = f"Request entity too large: limit is {bodies.LARGEST}"
+            raise ApiError(413, "RequestEntityTooLarge", sentence, {}) from None
+
+    async def read_object(self, validation: str) -> Obj:
+        """The body's object, of the kind this place takes, its types checked; warns of unknown fields."""
+        name, api_version = bodies.kind_names(self.kind, self.target.subresource)
+        raw = await self.body()
+        obj = bodies.read_object(name, api_version, raw, self.content_type)
+        text = raw if bodies.media_type(self.content_type) == JSON else b""
+        version = api_version.rpartition("/")[2]
+        self.warnings += bodies.check_fields(name, version, obj, validation, text)
+        return obj
+
+    async def read_delete_options(self) -> Obj:
+        """DeleteOptions from the body or, without one, from the query."""
+        raw = await self.body()
+        if not raw.strip():
+            return self._queried_delete_options()
+        given = self.content_type
+        obj = bodies.read_delete_options(raw, given)
+        bodies.check_fields("DeleteOptions", "v1", obj, "Ignore")
+        return obj
+
+    def _queried_delete_options(self) -> Obj:
+        found: dict[str, Any] = {}
+        grace_s = options.number(self.query, "gracePeriodSeconds")
+        if grace_s is not None:
+            found["gracePeriodSeconds"] = grace_s
+        if self.query.get("propagationPolicy"):
+            found["propagationPolicy"] = self.query["propagationPolicy"]
+        if "orphanDependents" in self.query:
+            found["orphanDependents"] = options.flag(self.query, "orphanDependents")
+        return found

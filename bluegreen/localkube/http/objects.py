@@ -1,0 +1,171 @@
+"""What the server does for each verb on objects and collections."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import web
+
+from bluegreen.localkube import scale, selectors
+from bluegreen.localkube.http import answers, bodies, lists, options, watches
+from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.kinds import Obj
+from bluegreen.localkube.status import ApiError, bad_request
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+_NOT_ENFORCED = "this cluster stores NetworkPolicies but does not enforce them: traffic is not filtered"
+_NOT_ROUTED = "this cluster stores Ingresses but runs no ingress controller: nothing routes by them"
+WRITE_WARNINGS = {"NetworkPolicy": _NOT_ENFORCED, "Ingress": _NOT_ROUTED}
+"""What a client that writes a kind has to know. A real cluster's enforcement would depend on its plugins."""
+_ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+
+
+def _warn(call: Call) -> None:
+    warning = WRITE_WARNINGS.get(call.kind.kind)
+    if warning:
+        call.warnings.append(warning)
+
+
+def _headers(call: Call) -> dict[str, str] | None:
+    if call.kind.kind == "Endpoints":
+        call.warnings.append(_ENDPOINTS)
+    return answers.warning_headers(call.warnings)
+
+
+def _answer(call: Call, obj: Obj, status: int = 200) -> web.StreamResponse:
+    """An object, in the form the client accepts."""
+    headers = _headers(call)
+    if call.form in ("", "yaml") or obj.get("kind") in ("Status", "Scale"):
+        if call.form != "yaml":
+            return answers.json_bytes(call.registry.store.encoded(obj), status, headers)
+        return answers.document(obj, status, call.form, headers)
+    return answers.document(answers.shaped(call.kind, obj, call.form, call.include), status, "", headers)
+
+
+async def get(call: Call) -> web.StreamResponse:
+    """GET of one object."""
+    target = call.target
+    obj = call.registry.get(call.kind, target.namespace, target.name)
+    if target.subresource == "scale":
+        return answers.document(scale.view(obj), 200, call.form)
+    return _answer(call, obj)
+
+
+async def list_(call: Call) -> web.StreamResponse:
+    """GET of a collection."""
+    asked = options.list_options(call.query)
+    found = lists.page(call.registry.store, call.kind, call.target.namespace, asked)
+    headers = _headers(call)
+    if not call.form:
+        return answers.json_bytes(lists.body(call.kind, found), 200, headers)
+    objects = [entry.obj for entry in found.entries]
+    shaped = answers.shaped_list(call.kind, objects, found.metadata, call.form, call.include)
+    return answers.document(shaped, 200, call.form, headers)
+
+
+async def watch(call: Call) -> web.StreamResponse:
+    """GET of a collection with watch=true."""
+    asked = options.list_options(call.query)
+    form = "" if call.form == "yaml" else call.form
+    store = call.registry.store
+    return await watches.serve(call.request, store, call.kind, call.target.namespace, asked, form, call.include)
+
+
+async def create(call: Call) -> web.StreamResponse:
+    """POST to a collection."""
+    asked = options.write_options("create", call.query, call.user_agent)
+    obj = await call.read_object(asked.validation)
+    if not call.kind.stored:
+        return answers.document(call.authority.review(call.kind, call.user, obj, call.target.namespace), 201, call.form)
+    _warn(call)
+    made = call.registry.create(call.kind, call.target.namespace, obj, manager=asked.manager, dry_run=asked.dry_run)
+    return _answer(call, made, 201)
+
+
+async def update(call: Call) -> web.StreamResponse:
+    """PUT of one object, or of its status, scale or finalizers."""
+    target = call.target
+    asked = options.write_options("update", call.query, call.user_agent)
+    obj = await call.read_object(asked.validation)
+    if not target.subresource:
+        _warn(call)
+    existed = call.registry.store.entry(call.kind, target.namespace, target.name) is not None
+    stored = call.registry.update(
+        call.kind, target.namespace, target.name, obj, manager=asked.manager, subresource=target.subresource,
+        dry_run=asked.dry_run,
+    )  # fmt: skip
+    return _answer(call, stored, 200 if existed else 201)
+
+
+async def patch(call: Call) -> web.StreamResponse:
+    """PATCH of one object, or of its status or scale, in any of the four patch types."""
+    target = call.target
+    patch_type, content = bodies.read_patch(await call.body(), call.content_type)
+    applying = patch_type == "apply"
+    asked = options.write_options("patch", call.query, call.user_agent, applying=applying)
+    if applying:
+        _check_config(content)
+    if not target.subresource:
+        _warn(call)
+    stored, created = call.registry.patch(
+        call.kind, target.namespace, target.name, patch_type, content, manager=asked.manager, force=asked.force,
+        subresource=target.subresource, dry_run=asked.dry_run,
+        decode=lambda patched: bodies.check_patched(call.kind, patched, asked.validation, call.warnings),
+    )  # fmt: skip
+    return _answer(call, stored, 201 if created else 200)
+
+
+def _check_config(content: Obj) -> None:
+    """What of a configuration has to be right before anything can be said about the rest."""
+    meta = content.get("metadata", {})
+    if not isinstance(meta, dict) or not all(isinstance(meta.get(key, ""), str) for key in ("name", "namespace")):
+        raise bad_request("error decoding YAML: json: cannot unmarshal metadata into Go value of type v1.ObjectMeta")
+
+
+async def delete(call: Call) -> web.StreamResponse:
+    """DELETE of one object."""
+    target = call.target
+    given = await call.read_delete_options()
+    dry_run = options.dry_run_of(call.query, given)
+    result = call.registry.delete(call.kind, target.namespace, target.name, given, dry_run=dry_run)
+    stays = result.get("kind") != "Status" and given.get("orphanDependents") is False
+    return _answer(call, result, 202 if stays else 200)
+
+
+async def delete_collection(call: Call) -> web.StreamResponse:
+    """DELETE of a collection: every selected object; answers with the list of them."""
+    asked = options.list_options(call.query)
+    given = await call.read_delete_options()
+    dry_run = options.dry_run_of(call.query, given)
+    selected = selectors.selection(call.kind, asked.labels, asked.fields)
+    store = call.registry.store
+    entries = [entry for entry in store.entries(call.kind, call.target.namespace) if selected.matches(entry.obj)]
+    for entry in entries:
+        meta = entry.obj["metadata"]
+        try:
+            call.registry.delete(call.kind, meta.get("namespace", ""), meta["name"], given, dry_run=dry_run)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+    found = lists.Page(entries, {"resourceVersion": str(store.resource_version)})
+    body = lists.body(call.kind, found)
+    if not call.form:
+        return answers.json_bytes(body, 200, _headers(call))
+    objects = [entry.obj for entry in found.entries]
+    shaped = answers.shaped_list(call.kind, objects, found.metadata, call.form, call.include)
+    return answers.json_bytes(orjson.dumps(shaped))
+
+
+VERBS: dict[str, Handler] = {
+    "get": get,
+    "list": list_,
+    "watch": watch,
+    "create": create,
+    "update": update,
+    "patch": patch,
+    "delete": delete,
+    "deletecollection": delete_collection,
+}
+"""What is done for a verb on an object or a collection, or on /status, /scale and /finalize."""

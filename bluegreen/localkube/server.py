@@ -1,0 +1,210 @@
+"""The API server: HTTPS on loopback, a bearer token for everything, one handler that splits paths itself.
+
+A request goes: Host header, token, path, permission, verb. Every refusal is a Kubernetes Status; what goes wrong
+here besides is logged and answered with 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import ssl
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from bluegreen.localkube import discovery, openapi
+from bluegreen.localkube.authority import Authority, service_account, unauthorized
+from bluegreen.localkube.http import answers, bodies, objects, options, paths
+from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.http.paths import Target
+from bluegreen.localkube.http.subresources import SUBRESOURCES
+from bluegreen.localkube.rbac import Attributes, User
+from bluegreen.localkube.registry import Registry
+from bluegreen.localkube.status import ApiError, forbidden
+
+if TYPE_CHECKING:
+    from bluegreen.localkube.http.pods import PodDoor
+
+_LOG = logging.getLogger(__name__)
+_HEALTH = frozenset(["/healthz", "/readyz", "/livez"])
+_NAMES = frozenset(
+    ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+)
+_KEEP_ALIVE_S = 3600.0  # a choice: clients keep connections between the steps of a release
+_END_S = 0.2  # how long open requests may go on once the server ends; watches end at once
+_EVENT_SWEEP_S = 60.0  # how often events that are too old are looked for
+
+
+class ApiServer:
+    """Serves a registry. ``sock``: a listening socket to use instead of opening one."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        authority: Authority,
+        pods: PodDoor | None,
+        tls: ssl.SSLContext,
+        *,
+        sock: socket.socket | None = None,
+    ) -> None:
+        self._registry, self._authority, self._pods, self._tls = registry, authority, pods, tls
+        self._sock = sock
+        self._runner: web.ServerRunner | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._streams: set[asyncio.Task[object]] = set()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen; gives the port."""
+        server = web.Server(
+            self._handle, request_factory=_make_request, access_log=None, handler_cancellation=True,
+            keepalive_timeout=_KEEP_ALIVE_S, tcp_keepalive=True,
+        )  # fmt: skip
+        self._runner = web.ServerRunner(server, shutdown_timeout=_END_S)
+        await self._runner.setup()
+        sock = self._sock or socket.create_server((host, port))
+        await web.SockSite(self._runner, sock, ssl_context=self._tls).start()
+        self._sweeper = asyncio.create_task(self._sweep_events())
+        return int(sock.getsockname()[1])
+
+    async def stop(self) -> None:
+        """Stop listening; end what is still being answered."""
+        if self._sweeper:
+            self._sweeper.cancel()
+        for stream in self._streams:
+            stream.cancel()
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _sweep_events(self) -> None:
+        while True:
+            await asyncio.sleep(_EVENT_SWEEP_S)
+            self._registry.expire_events()
+
+    # -- a request -------------------------------------------------------------
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ApiError as error:
+            return answers.refusal(error)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            _LOG.exception("%s %s", request.method, request.path)
+            return answers.refusal(ApiError(500, "InternalError", f"Internal error occurred: {error}", {}))
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        _check_host(request.headers.get("Host", ""))
+        path, _, text = request.raw_path.partition("?")
+        if path in _HEALTH or (path == "/version" and request.method == "GET"):
+            return answers.text("ok") if path in _HEALTH else answers.document(discovery.version())
+        user = self._impersonated(request, self._user(request))
+        target = paths.parse(path)
+        query = options.parse(text)
+        if target is None:
+            return self._answer_path(request, user, path)
+        return await self._answer_target(request, user, target, query)
+
+    def _user(self, request: web.BaseRequest) -> User:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized()
+        user = self._authority.authenticate(token.strip())
+        if user is None:
+            raise unauthorized()
+        return user
+
+    def _impersonated(self, request: web.BaseRequest, user: User) -> User:
+        """The user this request is to be seen as (kubectl --as), if its sender may do that."""
+        name = request.headers.get("Impersonate-User")
+        if not name:
+            return user
+        groups = request.headers.getall("Impersonate-Group", [])
+        asked = [Attributes("impersonate", resource="users", name=name)]
+        parts = name.split(":")
+        if name.startswith("system:serviceaccount:") and len(parts) == 4:
+            account = Attributes("impersonate", resource="serviceaccounts", namespace=parts[2], name=parts[3])
+            asked = [account]
+        asked += [Attributes("impersonate", resource="groups", name=group) for group in groups]
+        for attributes in asked:
+            self._require(user, attributes)
+        if name.startswith("system:serviceaccount:") and len(parts) == 4:
+            return service_account(parts[2], parts[3])
+        return User(name, frozenset([*groups, "system:authenticated"]))
+
+    def _require(self, user: User, asked: Attributes) -> None:
+        """403 unless RBAC allows it."""
+        if self._authority.allows(user, asked) is None:
+            why = asked.refusal(user)
+            if asked.path:
+                raise ApiError(403, "Forbidden", f"forbidden: {why}", {})
+            raise forbidden(asked.resource, asked.group, asked.name, why)
+
+    def _answer_path(self, request: web.BaseRequest, user: User, path: str) -> web.StreamResponse:
+        """Discovery, OpenAPI and what is nothing at all."""
+        self._require(user, Attributes(request.method.lower(), path=path))
+        found = discovery.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
+        if found is not None:
+            document, content_type = found
+            answer = answers.document(document)
+            answer.headers["Content-Type"] = content_type
+            return answer
+        described = openapi.answer(path) if request.method == "GET" else None
+        if described is not None:
+            body, content_type = described
+            return web.Response(body=body, headers={"Content-Type": content_type})
+        return answers.text("404 page not found\n", 404)
+
+    async def _answer_target(
+        self, request: web.BaseRequest, user: User, target: Target, query: options.Query
+    ) -> web.StreamResponse:
+        watching = request.method == "GET" and "watch" in query and options.flag(query, "watch")
+        verb = target.verb(request.method, watch=watching)
+        named = _name_selected(query) if verb in ("list", "watch", "deletecollection") else ""
+        self._require(user, target.attributes(verb or request.method.lower(), named))
+        kind = paths.check_served(target, verb)
+        form = answers.form_of(request.headers.get("Accept", ""))
+        call = Call(request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods)
+        handler = SUBRESOURCES.get((kind.kind, target.subresource)) or objects.VERBS[verb]
+        if verb != "watch":
+            return await handler(call)
+        return await self._stream(handler, call)
+
+    async def _stream(self, handler: objects.Handler, call: Call) -> web.StreamResponse:
+        """A request that goes on for long: it ends with the server."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        try:
+            return await handler(call)
+        finally:
+            self._streams.discard(task)
+
+
+def _make_request(message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=bodies.LARGEST
+    )
+
+
+def _name_selected(query: options.Query) -> str:
+    """The one object a list is about, as far as permissions go."""
+    for term in query.get("fieldSelector", "").split(","):
+        if term.startswith("metadata.name=") and not term.startswith("metadata.name=="):
+            return term.removeprefix("metadata.name=")
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _check_host(host: str) -> None:
+    """403 for a name that is not this cluster's: a web page may point its own name at loopback."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    known = name in _NAMES
+    with contextlib.suppress(ValueError):
+        known = known or ipaddress.ip_address(name.strip("[]")).is_loopback
+    if not known:
+        raise ApiError(403, "Forbidden", f'forbidden: the host "{name}" is not this cluster', {})
