@@ -10,29 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any
 
 from bluegreen import clock
 from bluegreen.errors import CannotStartError
-from bluegreen.localkube.credentials import Certificates, admin_token, write_kubeconfig
-from bluegreen.localkube.network import Network, claim_network
+from bluegreen.localkube.credentials import Certificates, write_kubeconfig
+from bluegreen.localkube.network import claim_network
 from bluegreen.localkube.state import StateDir
 
 HOST = "127.0.0.1"
-
-
-class Part(Protocol):
-    """Anything of the cluster that runs."""
-
-    async def start(self) -> None:
-        """Begin."""
-
-    async def stop(self) -> None:
-        """End, and leave nothing behind."""
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +37,8 @@ async def assemble(state: StateDir) -> AsyncIterator[dict[str, Any]]:
         from bluegreen.localkube import parts  # while the certificates are made: this loads the server
 
         await _end_certificates(making)
-        for part in parts.of(state, network, certificates, listening, stack):
+        held = stack.enter_context(contextlib.ExitStack())
+        for part in parts.of(state, network, certificates, listening, held):
             await part.start()
             stack.push_async_callback(part.stop)
         write_kubeconfig(state, f"https://{HOST}:{port}")
