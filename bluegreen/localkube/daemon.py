@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     if os.fork():
         os._exit(0)  # the caller waits for this short-lived parent only, and no zombie is left to it
+    os.umask(0o077)  # whatever this process writes is its user's alone; containers get a mask of their own
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     state = StateDir(options.state, options.name)
     if hold_lock(state.daemon_lock) is None:
