@@ -67,6 +67,7 @@ class Link:
     def __init__(self, target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._target, self._reader, self._writer = target, reader, writer
         self._http = h11.Connection(h11.CLIENT)
+        self._began = self._ended = False  # whether anything of the present answer has come, and whether no more will
         self.used = 0
 
     @staticmethod
@@ -95,19 +96,25 @@ class Link:
                 return await self._exchange(keep_alive)
         except TimeoutError:
             raise RequestError("timeout") from None
-        except (OSError, h11.RemoteProtocolError, h11.LocalProtocolError):
-            raise RequestError(self._cut()) from None
+        except OSError:
+            self._ended = True
+            raise RequestError(self._how_it_ended()) from None
+        except h11.ProtocolError:
+            raise RequestError(self._how_it_ended()) from None
 
     async def _exchange(self, keep_alive: bool) -> Reply:
         request = h11.Request(method="GET", target=self._target.path, headers=self._target.headers(keep_alive))
         self._writer.write(self._http.send(request) or b"")
         self._http.send(h11.EndOfMessage())
+        self._began = False
         await self._writer.drain()
         reply: Reply | None = None
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
-                self._http.receive_data(await self._reader.read(65536))
+                received = await self._reader.read(65536)
+                self._began, self._ended = self._began or bool(received), not received
+                self._http.receive_data(received)
             elif isinstance(event, h11.Response):
                 reply = Reply(event.status_code, self._version(event))
             elif isinstance(event, h11.EndOfMessage) and reply is not None:
@@ -125,11 +132,11 @@ class Link:
         with contextlib.suppress(h11.ProtocolError):
             self._http.start_next_cycle()
 
-    def _cut(self) -> str:
-        """Which failure it is when the connection ended: nothing of the answer had come, or a part of it."""
-        if self._http.their_state is not h11.SEND_RESPONSE:
-            return "cut"
-        return "closed-while-kept" if self.used else "closed"
+    def _how_it_ended(self) -> str:
+        """Which failure it is when no whole answer came: nothing of it, a part of it, or something else than HTTP."""
+        if not self._began:
+            return "closed-while-kept" if self.used else "closed"
+        return "cut" if self._ended else "not-http"
 
     def close(self) -> None:
         """Close the connection; what is unsent is dropped."""

@@ -27,6 +27,7 @@ ERRORS = {
     "closed": "the connection was closed before anything was answered",
     "closed-while-kept": "the server closed a kept connection as a request was on its way",
     "cut": "the answer was cut off",
+    "not-http": "the answer was not HTTP",
     "status": "the answer was an error",
 }
 
