@@ -88,6 +88,33 @@ def hopeless_pod(pod: Obj) -> str | None:
     return _unschedulable(name, status)
 
 
+def unready(pods: Iterable[Obj]) -> str:
+    """How many pods are ready and what the first of the others waits for, in words, for time-outs."""
+    present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    waiting = [pod for pod in present if _condition(pod, "Ready").get("status") != "True"]
+    told = f"{len(present) - len(waiting)} of {len(present)} pods ready"
+    return f"{told}; {_waits_for(waiting[0])}" if waiting else told
+
+
+def _waits_for(pod: Obj) -> str:
+    """What a pod that is not ready says about it."""
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        waiting = container.get("state", {}).get("waiting") or {}
+        if waiting:
+            return f"{name} waits: {waiting.get('reason')} {waiting.get('message', '')}".strip()
+    for kind in ("PodScheduled", "Ready"):
+        condition = _condition(pod, kind)
+        if condition.get("status") == "False":
+            return f"{name}: {condition.get('reason', kind)}: {condition.get('message', '')}".rstrip(": ")
+    return f"{name} is {status.get('phase', 'new')}"
+
+
+def _condition(pod: Obj, kind: str) -> Obj:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return next((dict(condition) for condition in conditions if condition["type"] == kind), {})
+
+
 def _unschedulable(name: str, status: Obj) -> str | None:
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":

@@ -67,7 +67,7 @@ def _await_pods(desk: Desk, colour: Colour, replicas: int, deadline: Deadline) -
         labels=desk.deployments.labels(colour),
         deadline=deadline,
         awaited=f"{replicas} pods of {colour} are ready",
-        seen=lambda pods: f"{sum(map(pod_ready, pods))} of {replicas} ready",
+        seen=availability.unready,
         on_tick=_Looker(desk, colour),
     )
 

@@ -1,0 +1,119 @@
+"""Runs one release in a process of its own, without pytest, and kills it with -9 at a chosen write to the API.
+
+    python -m tests.driver --kubeconfig FILE --context NAME --reports DIR [--kill before|after --write N] [--refuse]
+
+Settings come from the environment, as everywhere. Prints one line of JSON at its end: the writes made, and the outcome.
+``before``: the N-th write is never sent; ``after``: it is sent and answered, and nothing after it happens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from bluegreen import settings
+from bluegreen.clock import Deadline
+from bluegreen.errors import CannotStartError, HarnessError
+from bluegreen.kube import Kube, connect_handle
+from bluegreen.kube.transport import Transport
+from bluegreen.release import Release
+
+NOT_COUNTED = (
+    "selfsubject",
+    "dryRun",
+    "fieldManager=bluegreen-setup",
+    "fieldManager=bluegreen-first",
+    "bluegreen-lock",
+)
+"""Requests that are no step of a release: questions, setting up, and the lock's renewals, which come at any time."""
+
+
+class Deadly:
+    """Ends this process at a write. Counts every write but those of ``NOT_COUNTED``."""
+
+    def __init__(self, when: str, number: int) -> None:
+        self.when, self.number, self.writes = when, number, []  # type: tuple[str, int, list[str]]
+
+    def arm(self, kube: Kube) -> None:
+        """Count the writes of this connection from now on."""
+        attempt = kube.transport._attempt
+
+        def counted(method: str, url: str, what: str, *rest: Any) -> Any:
+            if method in ("GET", "HEAD") or any(word in url for word in NOT_COUNTED):
+                return attempt(method, url, what, *rest)
+            self.writes.append(what)
+            self._strike("before")
+            result = attempt(method, url, what, *rest)
+            self._strike("after")
+            return result
+
+        kube.transport._attempt = counted  # type: ignore[method-assign]
+
+    def _strike(self, when: str) -> None:
+        if self.when == when and len(self.writes) == self.number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(release: Release, refuse: bool, roll_back: bool) -> str:
+    """The turns of a release, with the gate's place taken by a word."""
+    try:
+        handle = release.begin()
+        if refuse or not handle.available:
+            release.revert(handle.unavailable_reason or "refused as asked")
+            return str(release.desk.record.outcome)
+        release.check_live()
+        release.promote()
+        if roll_back:
+            release.roll_back("rolled back as asked")
+            return str(release.desk.record.outcome)
+        release.watch_tick()
+        release.finish()
+        return str(release.desk.record.outcome)
+    finally:
+        release.close()
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run the release that the arguments and the environment describe."""
+    parser = argparse.ArgumentParser()
+    for name in ("kubeconfig", "context", "reports"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--kill", default="", choices=["", "before", "after"])
+    parser.add_argument("--write", type=int, default=0)
+    parser.add_argument("--refuse", action="store_true")
+    parser.add_argument("--roll-back", action="store_true")
+    parser.add_argument("--wait-for-lock", action="store_true")
+    given = parser.parse_args()
+    chosen = settings.load(os.environ)
+    kube = connect_handle(given.kubeconfig, given.context, chosen.namespace)
+    assert isinstance(kube.transport, Transport)
+    deadly = Deadly(given.kill, given.write)
+    deadly.arm(kube)
+    deadline = Deadline(30 if given.wait_for_lock else 0)
+    try:
+        while True:
+            release = Release(chosen, kube, out_dir=Path(given.reports), progress=_tell)
+            try:
+                outcome = run(release, given.refuse, given.roll_back)
+                break
+            except CannotStartError:
+                if deadline.expired:
+                    raise
+    except HarnessError as error:
+        print(json.dumps({"error": str(error), "kind": type(error).__name__, "writes": deadly.writes}))
+        return 1
+    print(json.dumps({"outcome": outcome, "writes": deadly.writes, "record": release.record}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

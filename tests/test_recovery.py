@@ -1,0 +1,54 @@
+"""A release killed with -9 anywhere leaves something that ``recover`` or the next release mends.
+
+Every write that a release makes to the API is a boundary: the process is killed right before it is sent, or right after
+it was answered. Here a seeded sample; ``python -m tests.kill_matrix`` runs them all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bluegreen import localkube, recovery
+from tests.apps import App
+from tests.kill_matrix import GOOD, SCENARIOS, Kill, boundaries, moments, survive, writes_of
+
+SEED, BOUNDARIES, MOMENTS = 20260101, 4, 2
+
+
+@pytest.fixture
+def app(cluster: localkube.Cluster, tmp_path: Path) -> Iterator[App]:
+    """An application of the test's own that serves a good version."""
+    app = App(cluster, tmp_path)
+    app.released(GOOD)
+    yield app
+    app.remove()
+
+
+@pytest.fixture(scope="module")
+def writes(cluster: localkube.Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The writes of a whole release, by what becomes of it."""
+    app = App(cluster, tmp_path_factory.mktemp("reference"))
+    app.released(GOOD)
+    counted = {scenario: writes_of(app, scenario) for scenario in SCENARIOS}
+    app.remove()
+    return counted
+
+
+@pytest.mark.parametrize("number", range(BOUNDARIES))
+def test_a_release_killed_at_a_write_is_mended(app: App, writes: dict[str, list[str]], number: int) -> None:
+    kills = list(boundaries(lambda scenario: writes[scenario], random.Random(SEED)))
+    survive(app, random.Random(SEED).sample(kills, BOUNDARIES)[number])
+
+
+@pytest.mark.parametrize("kill", list(moments(6.0, MOMENTS, random.Random(SEED))), ids=str)
+def test_a_release_killed_at_any_moment_is_mended(app: App, kill: Kill) -> None:
+    survive(app, kill)
+
+
+def test_nothing_is_recovered_where_nothing_was_left(app: App) -> None:
+    assert "Nothing to recover" in recovery.recover(app.settings(GOOD), app.kube, lambda _: None)
+    app.at_rest()
