@@ -47,7 +47,7 @@ class Desk:
     deployments: Deployments
     access: Access
     steps: Steps
-    evidence: list[dict[str, Any]] = field(default_factory=list)
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # by colour
     drain: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -229,7 +229,7 @@ def _take_away(desk: Desk) -> None:
     deployment = desk.deployments.get(colour)
     if deployment is not None:
         with desk.steps.step("capture evidence"):
-            desk.evidence.append(evidence.capture(desk.kube, desk.settings, colour, desk.out_dir))
+            desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir)
     with desk.steps.step("remove candidate") as step:
         desk.traffic.preview(None)
         if record.before is None:

@@ -23,7 +23,7 @@ from bluegreen.kube import Kube, connect_handle
 from bluegreen.kube.transport import Transport
 from bluegreen.release import Release
 
-NOT_COUNTED = (
+NOT_COUNTED = ("selfsubject", "dryRun", "bluegreen-setup", "bluegreen-first", "bluegreen-lock")
     "selfsubject",
     "dryRun",
     "fieldManager=bluegreen-setup",

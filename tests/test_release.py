@@ -64,7 +64,7 @@ def test_a_refused_candidate_goes_and_the_last_good_version_is_put_back(app: App
     assert app.live is Colour.GREEN
     app.at_rest()
     assert release.record["probe"]["failed"] == 0
-    assert "v1.2.0" in str(release.record["evidence"][0]["objects"])
+    assert "v1.2.0" in str(release.record["evidence"]["blue"]["objects"])
     assert (app.record.outcome, app.record.reason) == ("gate-failed", "api: fail") if app.record else False
 
 
