@@ -191,10 +191,10 @@ class Registry:
 
         ``subresource``: "status" keeps everything but the status (and metadata), "" everything but the status.
         """
-        live = self.store.get(kind, namespace, name)
-        if live is None:
+        entry = self.store.entry(kind, namespace, name)
+        if entry is None:
             return None
-        new = copy_of(live)
+        live, new = entry.obj, entry.copy()
         change(new)
         if new == live:
             return live

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -25,6 +26,8 @@ HISTORY_CHANGES = 8192
 """Changes kept for watches, a kind; half of them go when there are more. A choice."""
 HISTORY_BYTES = 16 * 1024 * 1024
 """The same bound in bytes of encoded objects, for kinds whose objects are large. A choice."""
+DECODED_BYTES = 1024 * 1024
+"""Objects kept decoded, in bytes of their encoded form; the others are decoded on each use. A choice."""
 _KEPT_DECODED = 64  # changes whose objects stay decoded for the watchers that are nearly up to date
 
 _by_version = attrgetter("resource_version")
@@ -38,22 +41,27 @@ def copy_of(obj: Obj) -> Obj:
     return copied
 
 
-class Change:
-    """One write: its type (ADDED, MODIFIED or DELETED), the object after it and, decoded on demand, before it.
+def encode(obj: Obj) -> bytes:
+    """An object as JSON, in no more memory than it takes: orjson's own buffers keep what they were grown to."""
+    return bytes(memoryview(orjson.dumps(obj)))
 
-    ``encoded`` is the object as JSON. A DELETED change holds the last state with the removal's resourceVersion.
+
+class Change:
+    """One write: its type (ADDED, MODIFIED or DELETED), the object after it and the one before it.
+
+    ``encoded`` is the object as JSON, ``before`` the entry it replaced (None for ADDED). A DELETED change holds the
+    last state with the removal's resourceVersion.
     """
 
-    __slots__ = ("_line", "_object", "_previous", "_previous_encoded", "encoded", "name", "namespace",
-                 "resource_version", "type")  # fmt: skip
+    __slots__ = ("_line", "_object", "before", "encoded", "name", "namespace", "resource_version",
+                 "type")  # fmt: skip
 
     def __init__(self, type_: str, obj: Obj, encoded: bytes, previous: Entry | None, resource_version: int) -> None:
         self.type, self.encoded, self.resource_version = type_, encoded, resource_version
         self.namespace: str = obj["metadata"].get("namespace", "")
         self.name: str = obj["metadata"]["name"]
         self._object: Obj | None = obj
-        self._previous = previous.obj if previous else None
-        self._previous_encoded = previous.encoded if previous else None
+        self.before = previous
         self._line: bytes | None = None
 
     @property
@@ -64,10 +72,7 @@ class Change:
     @property
     def previous(self) -> Obj | None:
         """The object before the change; None for ADDED."""
-        if self._previous is not None or self._previous_encoded is None:
-            return self._previous
-        before: Obj = orjson.loads(self._previous_encoded)
-        return before
+        return None if self.before is None else self.before.obj
 
     @property
     def line(self) -> bytes:
@@ -77,8 +82,8 @@ class Change:
         return self._line
 
     def thin_out(self) -> None:
-        """Keep the encoded form only: this change is history."""
-        self._object = self._previous = self._line = None
+        """Keep the encoded forms only: this change is history."""
+        self._object = self._line = None
 
 
 Changes = list[Change]
@@ -90,13 +95,57 @@ def event_line(type_: str, encoded: bytes) -> bytes:
     return b'{"type":"%s","object":%s}\n' % (type_.encode(), encoded)
 
 
+class Warmth:
+    """Which entries are decoded at the moment: the latest used, up to a bound in bytes of their encoded form."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+
+    def add(self, entry: Entry) -> None:
+        """An entry has been decoded; the ones that were first may be dropped for it."""
+        self._entries.append(entry)
+        self._bytes += len(entry.encoded)
+        while self._bytes > DECODED_BYTES and len(self._entries) > 1:
+            oldest = self._entries.popleft()
+            self._bytes -= len(oldest.encoded)
+            oldest.cool()
+
+
 class Entry:
-    """A stored object: decoded for controllers, encoded for clients."""
+    """A stored object: encoded for clients and, decoded when it is wanted, for controllers.
 
-    __slots__ = ("encoded", "obj")
+    An object takes ten times its encoded form's memory once decoded, so only those in use stay so.
+    """
 
-    def __init__(self, obj: Obj, encoded: bytes) -> None:
-        self.obj, self.encoded = obj, encoded
+    __slots__ = ("_obj", "_warmth", "encoded")
+
+    def __init__(self, encoded: bytes, warmth: Warmth, obj: Obj | None = None) -> None:
+        self.encoded, self._warmth, self._obj = encoded, warmth, obj
+        if obj is not None:
+            warmth.add(self)
+
+    @property
+    def obj(self) -> Obj:
+        """The object; not to be changed."""
+        obj = self._obj
+        if obj is None:
+            obj = self._obj = orjson.loads(self.encoded)
+            self._warmth.add(self)
+        return obj
+
+    def holds(self, obj: Obj) -> bool:
+        """Whether that very dictionary is this entry's object."""
+        return self._obj is obj
+
+    def copy(self) -> Obj:
+        """The object, the caller's own."""
+        copied: Obj = orjson.loads(self.encoded)
+        return copied
+
+    def cool(self) -> None:
+        """Keep the encoded form only."""
+        self._obj = None
 
 
 class _Shelf:
@@ -141,6 +190,7 @@ class Store:
         self._shelves: dict[str, _Shelf] = {}
         self._owned: dict[str, dict[tuple[str, str, str], Kind]] = {}
         self._live_bytes = 0
+        self._warmth = Warmth()
         self._log = Log(path) if path else None
         if self._log:
             self._load(self._log)
@@ -190,7 +240,7 @@ class Store:
         """The object as JSON; not encoded again when it is what the store holds."""
         kind, meta = by_object(obj), obj.get("metadata") or {}
         entry = self.entry(kind, meta.get("namespace", ""), meta.get("name", "")) if kind else None
-        return entry.encoded if entry and entry.obj is obj else orjson.dumps(obj)
+        return entry.encoded if entry and entry.holds(obj) else orjson.dumps(obj)
 
     def by_owner(self, uid: str) -> Owned:
         """Every object whose ownerReferences name that uid."""
@@ -210,11 +260,11 @@ class Store:
         obj = {"kind": kind.kind, "apiVersion": kind.api_version, **obj}
         version = self._version + 1
         obj["metadata"]["resourceVersion"] = str(version)
-        encoded = orjson.dumps(obj)
+        encoded = encode(obj)
         if self._log:
             self._log.append(encoded)
         self._version = version
-        previous = self._place(kind, Entry(obj, encoded))
+        previous = self._place(kind, obj, Entry(encoded, self._warmth, obj))
         self._announce(kind, Change("MODIFIED" if previous else "ADDED", obj, encoded, previous, version))
         return obj
 
@@ -229,7 +279,7 @@ class Store:
             self._log.append(orjson.dumps({REMOVED: [kind.api_version, kind.kind, namespace, name, version]}))
         self._version = version
         self._displace(kind, namespace, name)
-        self._announce(kind, Change("DELETED", last, orjson.dumps(last), entry, version))
+        self._announce(kind, Change("DELETED", last, encode(last), entry, version))
         return last
 
     # -- watching --------------------------------------------------------------
@@ -270,8 +320,8 @@ class Store:
 
     _floor = 0  # resourceVersion at start: nothing before it is remembered
 
-    def _place(self, kind: Kind, entry: Entry) -> Entry | None:
-        meta = entry.obj["metadata"]
+    def _place(self, kind: Kind, obj: Obj, entry: Entry) -> Entry | None:
+        meta = obj["metadata"]
         namespace, name = meta.get("namespace", ""), meta["name"]
         shelf = self._shelf(kind)
         objects = shelf.objects.setdefault(namespace, {})
@@ -282,7 +332,7 @@ class Store:
             shelf.sorted_names.pop(namespace, None)
         else:
             self._live_bytes -= len(previous.encoded)
-            self._disown(previous.obj, kind, namespace, name)
+            self._disown(previous, kind, namespace, name)
         for owner in meta.get("ownerReferences") or ():
             self._owned.setdefault(owner["uid"], {})[kind.kind, namespace, name] = kind
         return previous
@@ -294,10 +344,12 @@ class Store:
         if not shelf.objects[namespace]:
             del shelf.objects[namespace]
         self._live_bytes -= len(entry.encoded)
-        self._disown(entry.obj, kind, namespace, name)
+        self._disown(entry, kind, namespace, name)
 
-    def _disown(self, obj: Obj, kind: Kind, namespace: str, name: str) -> None:
-        for owner in obj["metadata"].get("ownerReferences") or ():
+    def _disown(self, entry: Entry, kind: Kind, namespace: str, name: str) -> None:
+        if b'"ownerReferences"' not in entry.encoded:  # spares decoding what has no owner
+            return
+        for owner in entry.obj["metadata"].get("ownerReferences") or ():
             owned = self._owned.get(owner["uid"])
             if owned is not None:
                 owned.pop((kind.kind, namespace, name), None)
@@ -333,7 +385,7 @@ class Store:
         else:
             kind, version = by_object(record), record["metadata"]["resourceVersion"]
             if kind:
-                self._place(kind, Entry(record, orjson.dumps(record)))
+                self._place(kind, record, Entry(encode(record), self._warmth))
         self._version = max(self._version, int(version))
 
     def _snapshot(self) -> Iterator[bytes]:

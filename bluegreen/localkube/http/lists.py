@@ -113,9 +113,7 @@ def _states_before(store: Store, kind: Kind, version: int) -> dict[tuple[str, st
         )
         raise ApiError(410, "Expired", sentence, None) from expired
     for change in changes:
-        previous = change.previous
-        old = None if previous is None else Entry(previous, orjson.dumps(previous))
-        states.setdefault((change.namespace, change.name), old)
+        states.setdefault((change.namespace, change.name), change.before)
     return states
 
 
