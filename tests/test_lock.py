@@ -1,0 +1,164 @@
+"""One release at a time: the holder is named, a dead one is taken over when its Lease has run out and not before."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bluegreen import clock, localkube, lock, settings
+from bluegreen.clock import Deadline
+from bluegreen.errors import CannotStartError
+from bluegreen.kube import Kube, connect_handle
+from bluegreen.lock import Lock, LockLostError
+
+NAME = "gremlinsai-backend-release"
+DURATION_S = 1.0
+New = Callable[[str], Lock]
+
+
+@pytest.fixture
+def kube(cluster: localkube.Cluster) -> Iterator[Kube]:
+    """A namespace of the test's own."""
+    namespace = f"lock-{uuid.uuid4().hex[:8]}"
+    kube = connect_handle(str(cluster.kubeconfig), cluster.context, namespace)
+    kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    yield kube
+    kube.delete("Namespace", namespace)
+    kube.close()
+
+
+@pytest.fixture
+def new(kube: Kube) -> Iterator[New]:
+    """Makes locks of one application; those still held in the end are let go."""
+    made: list[Lock] = []
+
+    def make(identity: str) -> Lock:
+        chosen = settings.load({"NAMESPACE": kube.namespace, "LEASE_DURATION": str(int(DURATION_S))})
+        made.append(Lock(kube, chosen, identity))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.release()
+
+
+def lease(renewed_s_ago: float | None, holder: str = "somebody", duration_s: int = 10) -> dict[str, object]:
+    """A Lease that was renewed some seconds ago."""
+    spec: dict[str, object] = {"holderIdentity": holder, "leaseDurationSeconds": duration_s}
+    if renewed_s_ago is not None:
+        written = datetime.now(UTC) - timedelta(seconds=renewed_s_ago)
+        spec["renewTime"] = written.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"metadata": {"name": NAME}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("found", "watched_s"),
+    [
+        (lease(0), None),
+        (lease(9.5), None),
+        (lease(11), 10 / 3 + 0.5),
+        (lease(3600), 10 / 3 + 0.5),
+        (lease(None), 10 / 3 + 0.5),
+        (lease(-60), 10.0),
+        (lease(0, holder=""), 0.0),
+    ],
+    ids=["fresh", "almost over", "just over", "long over", "never renewed", "from the future", "let go"],
+)
+def test_how_long_a_holder_is_watched_before_it_is_taken_for_dead(
+    found: dict[str, object], watched_s: float | None
+) -> None:
+    assert lock.observation_s(found) == watched_s
+
+
+def test_a_lock_that_was_let_go_is_free_at_once(new: New, kube: Kube) -> None:
+    first, second = new("first"), new("second")
+    first.take()
+    first.check()
+    first.release()
+    started = Deadline(DURATION_S)
+    second.take()
+    assert not started.expired
+    found = kube.get("Lease", NAME)
+    assert found is not None
+    assert (found["spec"]["holderIdentity"], found["spec"]["leaseTransitions"]) == ("second", 1)
+    with pytest.raises(LockLostError):
+        first.check()
+
+
+def test_whoever_comes_second_is_told_who_holds_it_since_when_and_what_to_do(new: New) -> None:
+    new("the first, at its desk").take()
+    with pytest.raises(CannotStartError) as stopped:
+        new("second").take()
+    assert "the first, at its desk" in stopped.value.sentence
+    assert f"{clock.utc():%Y-%m-%d}" in stopped.value.sentence
+    assert NAME in stopped.value.remedy
+
+
+def test_a_holder_that_lives_keeps_it_past_its_duration(new: New) -> None:
+    first = new("first")
+    first.take()
+    deadline = Deadline(2.5 * DURATION_S)
+    while not deadline.expired:
+        with pytest.raises(CannotStartError):
+            new("second").take()
+        clock.sleep_s(0.1)
+    first.check()
+
+
+def test_a_holder_that_died_is_taken_over_after_its_lease_and_not_before(new: New) -> None:
+    dead, heir = new("dead"), new("heir")
+    dead.take()
+    dead.stop()
+    died = Deadline(10)
+    with pytest.raises(CannotStartError):
+        heir.take()
+    while True:
+        try:
+            heir.take()
+            break
+        except CannotStartError:
+            assert not died.expired
+    assert died.elapsed_s > DURATION_S - DURATION_S / lock.RENEWALS
+    with pytest.raises(LockLostError, match="heir"):
+        dead.check()
+    dead.release()
+    heir.check()
+
+
+def test_of_ten_at_once_one_gets_it(new: New) -> None:
+    locks = [new(f"contender {number}") for number in range(10)]
+    barrier, won, stopped = threading.Barrier(10), [], []
+
+    def contend(one: Lock) -> None:
+        barrier.wait()
+        try:
+            one.take()
+            won.append(one.identity)
+        except CannotStartError as error:
+            stopped.append(error.sentence)
+
+    threads = [threading.Thread(target=contend, args=(one,)) for one in locks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert len(stopped) == 9
+    assert all(won[0] in sentence for sentence in stopped)
+
+
+def test_a_clock_that_jumped_does_not_steal_a_living_holders_lock(
+    new: New, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = new("first")
+    first.take()
+    ahead = timedelta(hours=1)
+    monkeypatch.setattr(clock, "utc", lambda: datetime.now(UTC) + ahead)
+    monkeypatch.setattr(lock.clock, "micro_timestamp", lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}")
+    with pytest.raises(CannotStartError, match="first"):
+        new("second").take()
+    first.check()
