@@ -35,15 +35,33 @@ ATTEMPTS = 5
 def bring_about(kube: Kube, obj: Obj) -> None:
     """Apply one object; a Service's first selector goes with its creation only, a Secret's race is settled."""
     kind, name = obj["kind"], obj["metadata"]["name"]
-    if kind == "Service" and kube.get(kind, name) is None:
-        kube.apply(obj, manager=FIRST)
     for attempt in range(ATTEMPTS):
         try:
-            _apply(kube, _owned_part(_with_live_values(kube, obj)))
+            if kind == "Service" and kube.get(kind, name) is None:
+                kube.apply(obj, manager=FIRST)
+            applied = _apply(kube, _owned_part(_with_live_values(kube, obj)))
+            if kind == "Service":
+                _leave_the_rest(kube, applied)
             return
         except Conflict as conflict:
             if attempt == ATTEMPTS - 1 or conflict.causes:  # causes: fields of others; none: somebody was faster
                 raise
+
+
+def _leave_the_rest(kube: Kube, service: Obj) -> None:
+    """Let ``FIRST`` own nothing but the selector, and that only while no release has taken it over.
+
+    Otherwise it would keep alive what a later manifest leaves out.
+    """
+    entries = [e for e in service["metadata"].get("managedFields") or [] if e.get("manager") == FIRST]
+    spec = [(entry.get("fieldsV1") or {}).get("f:spec") or {} for entry in entries]
+    if not any(fields.keys() - {"f:selector"} for fields in spec):
+        return
+    rest: Obj = {key: service[key] for key in ("apiVersion", "kind")}
+    rest["metadata"] = {key: service["metadata"][key] for key in ("name", "namespace", "resourceVersion")}
+    if any("f:selector" in fields for fields in spec):
+        rest["spec"] = {"selector": service["spec"]["selector"]}
+    kube.apply(rest, manager=FIRST)
 
 
 def dry_run(kube: Kube, obj: Obj, elsewhere: str) -> None:
@@ -83,17 +101,17 @@ def _owned_part(obj: Obj) -> Obj:
     return owned
 
 
-def _apply(kube: Kube, obj: Obj, *, dry_run: bool = False, namespace: str = "") -> None:
+def _apply(kube: Kube, obj: Obj, *, dry_run: bool = False, namespace: str = "") -> Obj:
     """Apply; take over fields of this project's own managers, but never anybody else's."""
     try:
-        kube.apply(obj, manager=SETUP, dry_run=dry_run, namespace=namespace)
+        return kube.apply(obj, manager=SETUP, dry_run=dry_run, namespace=namespace)
     except Conflict as conflict:
         if not conflict.causes:
             raise
         others = [cause for cause in conflict.causes if not _manager(cause).startswith(OURS)]
         if others and not namespace:
             raise _not_ours(obj, others) from None
-        kube.apply(obj, manager=SETUP, force=True, dry_run=dry_run, namespace=namespace)
+        return kube.apply(obj, manager=SETUP, force=True, dry_run=dry_run, namespace=namespace)
 
 
 def _manager(cause: Obj) -> str:

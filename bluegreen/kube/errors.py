@@ -101,9 +101,15 @@ _BY_STATUS: dict[int, type[KubeError]] = {
 }
 
 
+_MALFORMED = "failed to create typed patch object"
+"""How Kubernetes begins its refusal of an applied object that does not fit the schema; it answers 500 then."""
+
+
 def from_status(what: str, status: int, body: Obj) -> KubeError:
     """The error for a refusal: ``what`` was asked, as in ``patch Service gremlinsai/live``."""
     reason = str(body.get("reason", ""))
+    if status == 500 and str(body.get("message", "")).startswith(_MALFORMED):
+        status = 422
     kind = _BY_REASON.get(reason) or _BY_STATUS.get(status, KubeError)
     said = str(body.get("message") or reason or "no reason given").rstrip(".")
     return kind(f"Cannot {what}: {said} (HTTP {status}).", status=status, reason=reason, body=body)

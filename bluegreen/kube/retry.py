@@ -17,9 +17,6 @@ from dataclasses import dataclass
 NOT_DONE = frozenset({429})
 """Statuses of a request that the server did not begin to work on."""
 
-UNCLEAR = frozenset({500, 502, 503, 504})
-"""Statuses after which a write may or may not have happened."""
-
 
 @dataclass(frozen=True)
 class RetryPolicy:

@@ -168,7 +168,7 @@ class Transport:
         if 200 <= response.status < 300:
             return content
         error = from_status(what, response.status, _json_object(content))
-        if response.status in retry.NOT_DONE or response.status in retry.UNCLEAR:
+        if isinstance(error, Unreachable):
             return Failure(error, response.status in retry.NOT_DONE, _retry_after_s(response, error))
         raise error
 
