@@ -1,7 +1,8 @@
 """``/openapi/v3``: an index, and one document per group version, built from the table of kinds and the schema table.
 
 It serves kubectl: ``apply`` looks for a PATCH with the parameter fieldValidation and for merge keys, ``explain`` for
-schemas with their descriptions. ``/openapi/v2`` is not served; kubectl asks for it only where v3 is missing.
+schemas with their descriptions. ``/openapi/v2`` is a document without paths: kubectl asks for it only about kinds that
+v3 does not know, and goes on to say so in its own words once it has read that v2 does not know them either.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from bluegreen.localkube.kinds import GROUP_VERSIONS, KINDS, Kind, Obj
 from bluegreen.localkube.schema import Field, Struct
 
 ROOT = "/openapi/v3"
+_V2 = "/openapi/v2"
+_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
@@ -74,9 +77,11 @@ _ON_OBJECT = {
 }
 
 
-def answer(path: str) -> tuple[bytes, str] | None:
+def answer(path: str, accept: str = "") -> tuple[bytes, str] | None:
     """The document at ``path`` and its content type; None where there is none."""
     path = path.rstrip("/")
+    if path == _V2:
+        return (_v2_protobuf(), _V2_PROTOBUF) if "protobuf" in accept else (orjson.dumps(_v2()), JSON)
     if path == ROOT:
         return orjson.dumps(index()), JSON
     for group, version in GROUP_VERSIONS:
@@ -89,6 +94,20 @@ def index() -> Obj:
     """Where each group version's document lies; the hash in the address changes with the documents."""
     places = sorted(_place(group, version) for group, version in GROUP_VERSIONS)
     return {"paths": {place: {"serverRelativeURL": f"{ROOT}/{place}?hash={_hash()}"} for place in places}}
+
+
+def _v2() -> Obj:
+    return {"swagger": "2.0", "info": {"title": "Kubernetes", "version": VERSION["gitVersion"]}, "paths": {}}
+
+
+def _v2_protobuf() -> bytes:
+    """The same as gnostic's openapi.v2.Document: swagger is its field 1, info (title 1, version 2) its field 2."""
+    info = _text_field(1, "Kubernetes") + _text_field(2, VERSION["gitVersion"])
+    return _text_field(1, "2.0") + bytes([2 << 3 | 2, len(info)]) + info
+
+
+def _text_field(number: int, text: str) -> bytes:
+    return bytes([number << 3 | 2, len(text)]) + text.encode()
 
 
 def _place(group: str, version: str) -> str:

@@ -153,7 +153,7 @@ class ApiServer:
             answer = answers.document(document)
             answer.headers["Content-Type"] = content_type
             return answer
-        described = openapi.answer(path) if request.method == "GET" else None
+        described = openapi.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
         if described is not None:
             body, content_type = described
             return web.Response(body=body, headers={"Content-Type": content_type})
