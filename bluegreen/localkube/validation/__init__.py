@@ -1,17 +1,63 @@
-"""What the server refuses, by kind, in Kubernetes' own words and order. Pure: an object in, causes out."""
+"""What the server refuses, by kind, in Kubernetes' own words and order. Pure: an object in, causes out.
+
+Objects must be decoded and carry their defaults. The rules are those of Kubernetes 1.34's validation packages; where
+pods live on loopback addresses here, endpoints may too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from bluegreen.localkube.kinds import Kind, Obj
-from bluegreen.localkube.validation import meta
+from bluegreen.localkube.validation import access, meta, networking, objects, pods, policy, services, workloads
 from bluegreen.localkube.validation.fields import Causes
 
 __all__ = ["validate"]
 
-CREATE: dict[str, Callable[[Obj], Causes]] = {}
-UPDATE: dict[str, Callable[[Obj, Obj], Causes]] = {}
+CREATE: dict[str, Callable[[Obj], Causes]] = {
+    "ClusterRole": access.cluster_role,
+    "ClusterRoleBinding": access.cluster_role_binding,
+    "ConfigMap": objects.config_map,
+    "Deployment": workloads.deployment,
+    "EndpointSlice": networking.endpoint_slice,
+    "Endpoints": networking.endpoints,
+    "Event": objects.event,
+    "HorizontalPodAutoscaler": policy.autoscaler,
+    "Ingress": networking.ingress,
+    "Job": workloads.job,
+    "Lease": objects.lease,
+    "Namespace": objects.namespace,
+    "NetworkPolicy": networking.network_policy,
+    "Node": objects.node,
+    "Pod": pods.create,
+    "PodDisruptionBudget": policy.disruption_budget,
+    "ReplicaSet": workloads.replica_set,
+    "ResourceQuota": policy.quota,
+    "Role": access.role,
+    "RoleBinding": access.role_binding,
+    "Secret": objects.secret,
+    "Service": services.create,
+}
+"""What differs by kind for a new object; kinds that are not here have nothing but metadata to check."""
+
+UPDATE: dict[str, Callable[[Obj, Obj], Causes]] = {
+    "ClusterRoleBinding": access.cluster_role_binding_update,
+    "ConfigMap": objects.config_map_update,
+    "Deployment": workloads.deployment_update,
+    "EndpointSlice": networking.endpoint_slice_update,
+    "Job": workloads.job_update,
+    "Node": objects.node_update,
+    "Pod": pods.update,
+    "ReplicaSet": workloads.replica_set_update,
+    "ResourceQuota": policy.quota_update,
+    "RoleBinding": access.role_binding_update,
+    "Secret": objects.secret_update,
+    "Service": services.update,
+}
+"""What differs by kind for an update; other kinds follow the rules of new objects."""
+
+# status and finalizers of these are written by other requests; an update of the rest is not checked again
+_UNCHECKED_UPDATES = frozenset(("Event", "Namespace"))
 
 
 def validate(kind: Kind, obj: Obj, old: Obj | None) -> Causes:
@@ -22,4 +68,7 @@ def validate(kind: Kind, obj: Obj, old: Obj | None) -> Causes:
         return causes + check(obj) if check else causes
     causes = meta.common(obj["metadata"], "metadata")
     update = UPDATE.get(kind.kind)
-    return causes + update(obj, old) if update else causes
+    if update is not None:
+        return causes + update(obj, old)
+    check = None if kind.kind in _UNCHECKED_UPDATES else CREATE.get(kind.kind)
+    return causes + check(obj) if check else causes

@@ -1,0 +1,283 @@
+"""PodDisruptionBudgets, HorizontalPodAutoscalers and ResourceQuotas."""
+
+from __future__ import annotations
+
+from bluegreen.localkube import quantities
+from bluegreen.localkube.validation import meta, names, resources
+from bluegreen.localkube.validation.fields import (
+    Causes,
+    Obj,
+    Raw,
+    each_invalid,
+    forbidden,
+    immutable,
+    invalid,
+    not_supported,
+    required,
+)
+from bluegreen.localkube.validation.workloads import at_most_hundred_percent, int_or_percent
+
+_POSITIVE = "must be greater than 0"
+_EVICTION_POLICIES = ("AlwaysAllow", "IfHealthyBudget")
+
+
+# -- disruption budgets --------------------------------------------------------------------------------------------
+def disruption_budget(obj: Obj) -> Causes:
+    """A PodDisruptionBudget: one of two bounds."""
+    spec = obj["spec"]
+    causes: Causes = []
+    if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
+        shown = {
+            "MinAvailable": spec["minAvailable"],
+            "Selector": spec.get("selector"),
+            "MaxUnavailable": spec["maxUnavailable"],
+            "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
+        }
+        causes.append(invalid("spec", shown, "minAvailable and maxUnavailable cannot be both set"))
+    for key in ("minAvailable", "maxUnavailable"):
+        if spec.get(key) is not None:
+            path = f"spec.{key}"
+            causes += int_or_percent(spec[key], path) + at_most_hundred_percent(spec[key], path)
+    causes += meta.selector(spec.get("selector"), "spec.selector")
+    policy = spec.get("unhealthyPodEvictionPolicy")
+    if policy is not None and policy not in _EVICTION_POLICIES:
+        causes.append(not_supported("spec.unhealthyPodEvictionPolicy", policy, _EVICTION_POLICIES))
+    return causes
+
+
+# -- autoscalers ---------------------------------------------------------------------------------------------------
+_METRICS = ("ContainerResource", "External", "Object", "Pods", "Resource")
+_SOURCES = {
+    "ContainerResource": "containerResource",
+    "External": "external",
+    "Object": "object",
+    "Pods": "pods",
+    "Resource": "resource",
+}
+_TARGETS = ("AverageValue", "Utilization", "Value")
+
+
+def autoscaler(obj: Obj) -> Causes:
+    """A HorizontalPodAutoscaler."""
+    spec = obj["spec"]
+    causes: Causes = []
+    low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
+    if low is not None and low < 1:
+        causes.append(invalid("spec.minReplicas", low, "must be greater than or equal to 1"))
+    if high < 1:
+        causes.append(invalid("spec.maxReplicas", high, _POSITIVE))
+    if low is not None and high < low:
+        causes.append(invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
+    causes += _target(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    for place, metric in enumerate(spec.get("metrics") or ()):
+        causes += _metric(metric, f"spec.metrics[{place}]")
+    behavior = spec.get("behavior") or {}
+    for key in ("scaleUp", "scaleDown"):
+        if behavior.get(key) is not None:
+            causes += _rules(behavior[key], f"spec.behavior.{key}")
+    return causes
+
+
+def _target(reference: Obj, path: str) -> Causes:
+    causes: Causes = []
+    for key in ("kind", "name"):
+        value = reference.get(key, "")
+        if value:
+            causes += each_invalid(f"{path}.{key}", value, names.path_segment(value))
+        else:
+            causes.append(required(f"{path}.{key}"))
+    return causes
+
+
+def _metric(metric: Obj, path: str) -> Causes:
+    kind = metric.get("type", "")
+    if not kind:
+        return [required(f"{path}.type", "must specify a metric source type")]
+    if kind not in _METRICS:
+        return [not_supported(f"{path}.type", kind, _METRICS)]
+    expected = _SOURCES[kind]
+    given = [source for source in _SOURCES.values() if metric.get(source) is not None]
+    if expected not in given:
+        return [required(f"{path}.{expected}", "must populate information for the given metric source")]
+    causes: Causes = []
+    for source in given:
+        if source != expected:
+            detail = "must populate the given metric source only"
+            causes.append(forbidden(f"{path}.{source}", detail))
+    return _source(expected, metric[expected], f"{path}.{expected}") + causes
+
+
+def _source(kind: str, source: Obj, path: str) -> Causes:
+    causes: Causes = []
+    if kind in ("resource", "containerResource"):
+        if not source.get("name"):
+            causes.append(required(f"{path}.name", "must specify a resource name"))
+        if kind == "containerResource" and not source.get("container"):
+            causes.append(required(f"{path}.container", "must specify a container"))
+    else:
+        if kind == "object":
+            causes += _target(source.get("describedObject") or {}, f"{path}.describedObject")
+        name = (source.get("metric") or {}).get("name", "")
+        if name:
+            causes += each_invalid(f"{path}.metric.name", name, names.path_segment(name))
+        else:
+            causes.append(required(f"{path}.metric.name", "must specify a metric name"))
+    return causes + _metric_target(source.get("target") or {}, f"{path}.target") + _one_target(kind, source, path)
+
+
+def _one_target(kind: str, source: Obj, path: str) -> Causes:
+    target = source.get("target") or {}
+    utilization, average, value = (target.get(key) for key in ("averageUtilization", "averageValue", "value"))
+    if kind in ("resource", "containerResource"):
+        if utilization is None and average is None:
+            detail = "must set either a target raw value or a target utilization"
+            return [required(f"{path}.target.averageUtilization", detail)]
+        if utilization is not None and average is not None:
+            detail = "may not set both a target raw value and a target utilization"
+            return [forbidden(f"{path}.target.averageValue", detail)]
+    elif kind == "pods":
+        if average is None or quantities.parse(average) <= 0:
+            return [required(f"{path}.target.averageValue", "must specify a positive target averageValue")]
+    elif value is None and average is None:
+        detail = "must set either a target value for metric or a per-pod target"
+        if kind == "object":
+            detail = "must set either a target value or averageValue"
+        return [required(f"{path}.target.averageValue", detail)]
+    elif kind == "external" and value is not None and average is not None:
+        detail = "may not set both a target value for metric and a per-pod target"
+        return [forbidden(f"{path}.target.value", detail)]
+    return []
+
+
+def _metric_target(target: Obj, path: str) -> Causes:
+    kind = target.get("type", "")
+    causes: Causes = []
+    if not kind:
+        causes.append(required(f"{path}.type", "must specify a metric target type"))
+    if kind not in _TARGETS:
+        causes.append(invalid(f"{path}.type", kind, "must be either Utilization, Value, or AverageValue"))
+    for key in ("value", "averageValue"):
+        amount = target.get(key)
+        if amount is not None and quantities.parse(amount) <= 0:
+            causes.append(invalid(f"{path}.{key}", Raw(amount), "must be positive"))
+    if target.get("averageUtilization") is not None and target["averageUtilization"] < 1:
+        causes.append(invalid(f"{path}.averageUtilization", target["averageUtilization"], _POSITIVE))
+    return causes
+
+
+_MAX_PERIOD_S, _MAX_WINDOW_S = 1800, 3600
+
+
+def _rules(rules: Obj, path: str) -> Causes:
+    causes: Causes = []
+    window = rules.get("stabilizationWindowSeconds")
+    if window is not None and window < 0:
+        causes.append(invalid(f"{path}.stabilizationWindowSeconds", window, "must be greater than or equal to zero"))
+    if window is not None and window > _MAX_WINDOW_S:
+        detail = f"must be less than or equal to {_MAX_WINDOW_S}"
+        causes.append(invalid(f"{path}.stabilizationWindowSeconds", window, detail))
+    select = rules.get("selectPolicy")
+    if select is not None and select not in ("Disabled", "Max", "Min"):
+        causes.append(not_supported(f"{path}.selectPolicy", select, ("Disabled", "Max", "Min")))
+    if not rules.get("policies"):
+        causes.append(required(f"{path}.policies", "must specify at least one Policy"))
+    for place, policy in enumerate(rules.get("policies") or ()):
+        causes += _policy(policy, f"{path}.policies[{place}]")
+    return causes
+
+
+def _policy(policy: Obj, path: str) -> Causes:
+    causes: Causes = []
+    if policy.get("type") not in ("Percent", "Pods"):
+        causes.append(not_supported(f"{path}.type", policy.get("type", ""), ("Percent", "Pods")))
+    if policy.get("value", 0) <= 0:
+        causes.append(invalid(f"{path}.value", policy.get("value", 0), "must be greater than zero"))
+    period = policy.get("periodSeconds", 0)
+    if period <= 0:
+        causes.append(invalid(f"{path}.periodSeconds", period, "must be greater than zero"))
+    if period > _MAX_PERIOD_S:
+        causes.append(invalid(f"{path}.periodSeconds", period, f"must be less than or equal to {_MAX_PERIOD_S}"))
+    return causes
+
+
+# -- quotas --------------------------------------------------------------------------------------------------------
+_SCOPES = frozenset(
+    (
+        *("BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass"),
+        *("Terminating", "VolumeAttributesClass"),
+    )
+)
+_POD_RESOURCES = frozenset(("pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"))
+_EXISTS_ONLY = frozenset(("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"))
+_CONFLICTS = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
+
+
+def quota(obj: Obj) -> Causes:
+    """A ResourceQuota."""
+    spec = obj["spec"]
+    hard: dict[str, str] = spec.get("hard") or {}
+    causes: Causes = []
+    for name in sorted(hard):
+        path = f"spec.hard[{name}]"
+        causes += resources.quota_resource(name, path) + resources.quantity(name, hard[name], path)
+    causes += _scopes(spec.get("scopes") or [], hard)
+    for requirement in (spec.get("scopeSelector") or {}).get("matchExpressions") or ():
+        causes += _scope_requirement(requirement, hard)
+    return causes
+
+
+def _fits_scope(scope: str, resource: str) -> bool:
+    if scope == "BestEffort":
+        return resource == "pods"
+    return resource in _POD_RESOURCES or scope == "VolumeAttributesClass"
+
+
+def _scopes(scopes: list[str], hard: dict[str, str]) -> Causes:
+    causes: Causes = []
+    for scope in scopes:
+        if scope not in _SCOPES:
+            causes.append(invalid("spec.scopes", scopes, "unsupported scope"))
+        for resource in sorted(hard):
+            if resource in resources.QUOTA and not _fits_scope(scope, resource):
+                causes.append(invalid("spec.scopes", scopes, "unsupported scope applied to resource"))
+    for pair in _CONFLICTS:
+        if set(pair) <= set(scopes):
+            causes.append(invalid("spec.scopes", scopes, "conflicting scopes"))
+    return causes
+
+
+def _scope_requirement(requirement: Obj, hard: dict[str, str]) -> Causes:
+    path = "spec.scopeSelector.matchExpressions"
+    scope, operator = requirement.get("scopeName", ""), requirement.get("operator", "")
+    values = requirement.get("values") or []
+    causes: Causes = []
+    if scope not in _SCOPES:
+        causes.append(invalid(f"{path}.scopeName", scope, "unsupported scope"))
+    for resource in sorted(hard):
+        if resource in resources.QUOTA and not _fits_scope(scope, resource):
+            causes.append(invalid(path, requirement, "unsupported scope applied to resource"))
+    if scope in _EXISTS_ONLY and operator != "Exists":
+        listed = ", ".join(f"ResourceQuotaScope{name}" for name in ("Terminating", "NotTerminating", "BestEffort"))
+        detail = f"must be 'Exists' when scope is any of {listed}, ResourceQuotaScopeNotBestEffort or "
+        detail += "ResourceQuotaScopeCrossNamespacePodAffinity"
+        causes.append(invalid(f"{path}.operator", operator, detail))
+    if operator in ("In", "NotIn"):
+        if not values:
+            detail = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+            causes.append(required(f"{path}.values", detail))
+    elif operator in ("Exists", "DoesNotExist"):
+        if values:
+            detail = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
+            causes.append(invalid(f"{path}.values", values, detail))
+    else:
+        causes.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
+    return causes
+
+
+def quota_update(obj: Obj, old: Obj) -> Causes:
+    """A changed ResourceQuota keeps its scopes."""
+    causes = quota(obj)
+    new, before = obj["spec"].get("scopes") or [], old["spec"].get("scopes") or []
+    if set(new) != set(before):
+        causes += immutable("spec.scopes", new or None, before)
+    return causes
