@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from bluegreen.localkube.controllers.autoscaling import Autoscalers
 from bluegreen.localkube.controllers.base import Context, Controller
 from bluegreen.localkube.controllers.deployments import Deployments
+from bluegreen.localkube.controllers.disruption import Disruptions
 from bluegreen.localkube.controllers.endpointslices import EndpointSlices
 from bluegreen.localkube.controllers.garbage import GarbageCollector
+from bluegreen.localkube.controllers.housekeeping import Housekeeping
+from bluegreen.localkube.controllers.jobs import Jobs
 from bluegreen.localkube.controllers.namespaces import Namespaces
+from bluegreen.localkube.controllers.pod_usage import PodMetrics
+from bluegreen.localkube.controllers.policies import NetworkPolicies
+from bluegreen.localkube.controllers.quota import Quotas
 from bluegreen.localkube.controllers.replicasets import ReplicaSets
 from bluegreen.localkube.controllers.scheduler import Scheduler
-
-Obj = dict[str, Any]
-PodMetrics = Callable[[str, str], Obj | None]
-"""(namespace, name) -> the pod's metrics.k8s.io PodMetrics; None when nothing was measured yet."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,15 @@ def controllers(context: Context, options: Options) -> tuple[Controller, ...]:
     """All controllers over one cluster."""
     return (
         Namespaces(context, options.authority),
+        Quotas(context),
         Deployments(context),
         ReplicaSets(context),
+        Jobs(context),
         Scheduler(context),
         EndpointSlices(context),
+        Disruptions(context),
+        Autoscalers(context, options.pod_metrics),
         GarbageCollector(context),
+        NetworkPolicies(context),
+        Housekeeping(context),
     )
