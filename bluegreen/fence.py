@@ -20,7 +20,7 @@ Op = dict[str, Any]
 
 ATTEMPTS = 8
 """How often a change is decided anew before giving up; a choice: controllers may interfere a few times."""
-_PAUSE_S = 0.02
+_PAUSE_S = 0.01
 """Pause before the second attempt, doubled for each further one: 2.5 s in all."""
 
 
