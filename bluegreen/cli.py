@@ -121,6 +121,8 @@ def cluster_up(arguments: Arguments) -> int:
     else:
         print(f"{_title(cluster)} runs already: {cluster.server}")
         _tell_what_waits(cluster, arguments)
+    for sentence in localkube.missing():
+        print(f"Missing here: {sentence}")
     print(f"Use it:  export KUBECONFIG={cluster.kubeconfig}")
     print(f"Stop it: bluegreen cluster down{_name_option(cluster.name)}")
     return OK
@@ -159,6 +161,8 @@ def cluster_status(arguments: Arguments) -> int:
         print(_described(cluster))
     if others:
         print(f"Others: {', '.join(f'{name} ({_state(name)})' for name in others)}")
+    for sentence in localkube.missing():
+        print(f"Missing here: {sentence}")
     print("Not emulated:")
     print("\n".join(f"  {gap}" for gap in localkube.NOT_EMULATED))
     return OK

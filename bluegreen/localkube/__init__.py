@@ -31,6 +31,7 @@ __all__ = [
     "add_image",
     "find",
     "list_images",
+    "missing",
     "names",
     "running",
     "start",
@@ -153,6 +154,13 @@ def add_image(
 def list_images(name: str = DEFAULT_NAME, *, base: Path | None = None) -> list[Image]:
     """Every image registered with the cluster of this name. The bundled sample is not listed: it is there by rule."""
     return list(Images(directory(name, base).images).registered().values())
+
+
+def missing() -> list[str]:
+    """What pods cannot have on this machine, for this user; a sentence each, empty when nothing is missing."""
+    from bluegreen.localkube.kubelet import capabilities
+
+    return capabilities.missing()
 
 
 @contextlib.contextmanager

@@ -133,6 +133,13 @@ def test_every_reference_in_a_document_leads_somewhere(group: str, version: str)
     assert dangling == []
 
 
+def test_version_2_names_no_kind_in_the_form_that_kubectl_reads() -> None:
+    assert parsed("/openapi/v2")["paths"] == {}
+    answer = openapi.answer("/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+    assert answer is not None
+    assert answer[0].startswith(b"\x0a\x032.0\x12")
+
+
 def references(node: Any) -> list[str]:
     if isinstance(node, list):
         return [found for item in node for found in references(item)]
