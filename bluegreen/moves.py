@@ -190,7 +190,7 @@ def _require_better(desk: Desk, old: Colour, new: Colour, deadline: Deadline) ->
         raise NeedsPersonError(
             f"{new} is bad, but going back is not safe: {old} has {ready} ready pods and {new} has {new_ready}. "
             f"Live traffic stays at {new}.",
-            f"Mend {old} (`kubectl describe pods -l {desk.deployments.labels(old)}`), then run `bluegreen recover`; or, "
+            f"Mend {old} (`kubectl describe pods -l {desk.deployments.labels(old)}`), then `bluegreen recover`; or, "
             f"to keep {new}, delete ConfigMap {desk.journal.name}, which holds this unfinished release.",
         )
 
