@@ -566,3 +566,21 @@ def test_a_kind_outside_the_table_is_looked_up_once_named(api: FaultyApi, kube: 
     assert api.seen[-1][1].startswith("/apis/example.com/v1/namespaces/ns/things/a?")
     with pytest.raises(Invalid, match=r"serves no kind Other of example\.com/v1"):
         kube.apply({"apiVersion": "example.com/v1", "kind": "Other", "metadata": {"name": "a"}})
+
+
+# --- the embedded cluster -------------------------------------------------------------------------------------
+
+
+def test_the_embedded_cluster_is_started_and_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bluegreen import localkube
+
+    monkeypatch.setenv("BLUEGREEN_HOME", str(tmp_path))
+    try:
+        first = connect(load({}))
+        assert first.context == "bluegreen-local"
+        assert first.notes == []
+        assert connect(load({})).server == first.server
+        monkeypatch.setattr(localkube.Cluster, "outdated", property(lambda _: True))
+        assert "cluster up --restart" in connect(load({})).notes[0]
+    finally:
+        localkube.stop()

@@ -30,14 +30,17 @@ def connect(settings: Settings) -> Kube:
 
     Raises ``InputError`` for a context that is not there and ``CannotStartError`` for a cluster that does not answer.
     """
+    notes: list[str] = []
     if settings.cluster == LOCAL:
-        kubeconfig, context = _embedded()
+        kubeconfig, context = _embedded(notes)
     elif settings.cluster == IN_CLUSTER:
         return _checked(_in_cluster(settings.namespace), settings)
     else:
         kubeconfig = settings.kubeconfig or str(Path("~/.kube/config").expanduser())
         context = _context(settings.cluster, kubeconfig)
-    return _checked(connect_handle(kubeconfig, context, settings.namespace), settings)
+    kube = connect_handle(kubeconfig, context, settings.namespace)
+    kube.notes += notes
+    return _checked(kube, settings)
 
 
 def connect_handle(kubeconfig: str, context: str, namespace: str) -> Kube:
@@ -84,10 +87,15 @@ def _context(cluster: str, kubeconfig: str) -> str:
     raise InputError([Mistake("CLUSTER", cluster, why, remedy)])
 
 
-def _embedded() -> tuple[str, str]:
+def _embedded(notes: list[str]) -> tuple[str, str]:
+    """Kubeconfig and context of the embedded cluster, started when it does not run; notes what a person should know."""
     from bluegreen import localkube
 
     cluster = localkube.start()
+    if cluster.outdated:
+        notes.append(
+            "The embedded cluster was started by other code than is installed now: `bluegreen cluster up --restart`."
+        )
     return str(cluster.kubeconfig), str(cluster.context)
 
 

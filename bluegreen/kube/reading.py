@@ -36,6 +36,8 @@ class Reader:
         self.kubeconfig = kubeconfig
         """The files it was made from, for ``connect_handle`` in another process; '' inside a cluster."""
         self.server_version = ""
+        self.notes: list[str] = []
+        """What a person should know about this cluster before a release, a sentence each."""
         self._newest: dict[tuple[str, str, str], int] = {}  # what this client wrote: see _fresh
 
     @property
