@@ -21,7 +21,7 @@ class Cause:
 
     def as_dict(self) -> dict[str, str]:
         """The cause as it stands in ``details.causes``."""
-        return {"reason": self.reason, "message": self.message, "field": self.field}
+        return {"field": self.field, "message": self.message, "reason": self.reason}
 
 
 class ApiError(Exception):

@@ -168,7 +168,7 @@ def _refusal(conflicts: Conflicts) -> ApiError:
     """409 in Kubernetes' words: one sentence for one conflict, a list by manager for several."""
     named = [(_who(held), path) for held, contested in conflicts for path in paths(contested)]
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path} for who, path in named
+        {"field": path, "message": f"conflict with {who}", "reason": "FieldManagerConflict"} for who, path in named
     ]
     if len(named) == 1:
         message = f"Apply failed with 1 conflict: conflict with {named[0][0]}: {named[0][1]}"
