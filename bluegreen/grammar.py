@@ -240,6 +240,41 @@ def health_url(value: str) -> str:
     return value
 
 
+def path(value: str) -> str:
+    """The path of a URL, from its leading slash on."""
+    if not re.fullmatch(r"/[!-~]*", value):
+        raise Refused("it is not the path of a URL.", "Start it with '/' and leave out host, port and blanks.")
+    return value
+
+
+def paths(value: str) -> str:
+    """Several paths, separated by blanks."""
+    for one in value.split():
+        path(one)
+    return " ".join(value.split())
+
+
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_METRIC_TYPES = ("counter", "gauge", "histogram", "summary", "untyped")
+
+
+def metric(value: str) -> str:
+    """The name of a metric in Prometheus' text format."""
+    if not _METRIC.fullmatch(value):
+        raise Refused("it is not the name of a metric.", "Use letters, digits, '_' and ':', no digit first.")
+    return value
+
+
+def metrics(value: str) -> str:
+    """Metrics as ``name:type``, separated by blanks."""
+    for one in value.split():
+        name, _, kind = one.rpartition(":")
+        if kind not in _METRIC_TYPES:
+            raise Refused(f"{one} names no type.", f"Write name:type with one of: {', '.join(_METRIC_TYPES)}.")
+        metric(name)
+    return " ".join(value.split())
+
+
 def directory(value: str) -> Path:
     """A directory that is there."""
     path = Path(value).expanduser()

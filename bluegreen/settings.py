@@ -165,7 +165,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DRAIN_PATH",
-        grammar.text,
+        grammar.path,
         None,
         "A path that tells a pod to let go of its clients (POST) and counts those left (GET); without it the old "
         "colour drains by its preStop hook.",
@@ -227,14 +227,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "API_PATHS",
-        grammar.text,
+        grammar.paths,
         "/ /api/v1/capabilities",
         "Paths that answer 200 with JSON, separated by blanks; the API stage asks for each.",
         "PATHS",
     ),
     Setting(
         "METRICS",
-        grammar.text,
+        grammar.metrics,
         "gremlinsai_api_requests_total:counter gremlinsai_api_request_duration_seconds:histogram "
         "gremlinsai_api_errors_total:counter gremlinsai_active_conversations:gauge",
         "Metrics every pod must expose, as name:type, separated by blanks.",
@@ -242,7 +242,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "REQUEST_COUNTER",
-        grammar.text,
+        grammar.metric,
         "gremlinsai_api_requests_total",
         "The counter that moves with every request; with the label `status` it also tells server errors.",
         "METRIC",
