@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        print(f"bluegreen: {error}", file=sys.stderr)
+        return HARNESS_FAILED
 
 
 # -- arguments -------------------------------------------------------------------------------------------------------

@@ -69,10 +69,16 @@ class StateDir:
         return "bluegreen-local" if self.name == DEFAULT_NAME else f"bluegreen-local-{self.name}"
 
     def prepare(self) -> None:
-        """Make the directories, or close those that stand open to others."""
-        for path in (self.path, self.certificates, self.store, self.pods):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.chmod(0o700)
+        """Make the directories, or close those that stand open to others. Raises CannotStartError."""
+        try:
+            for path in (self.path, self.certificates, self.store, self.pods):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.chmod(0o700)
+        except OSError as error:
+            raise CannotStartError(
+                f"The embedded cluster cannot keep its state in {self.path}: {error.strerror} ({error.filename}).",
+                "Name a directory of your own with BLUEGREEN_HOME.",
+            ) from error
 
     def empty(self) -> None:
         """Forget every object and pod; credentials, port and registered images stay."""

@@ -10,14 +10,15 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from bluegreen import localkube
+from bluegreen import clock, localkube
 from bluegreen.errors import CannotStartError, InputError
 from bluegreen.localkube import Cluster, Options, state
 
@@ -67,6 +68,16 @@ def await_end(pid: int, seconds: float = 20) -> bool:
         return bool(select.select([descriptor], [], [], seconds)[0])
     finally:
         os.close(descriptor)
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether the condition holds within so many seconds."""
+    deadline = clock.Deadline(seconds)
+    while not condition():
+        if deadline.expired:
+            return False
+        clock.sleep_s(0.05)
+    return True
 
 
 def processes_naming(text: str) -> list[int]:
@@ -153,6 +164,23 @@ def test_killed_with_9_it_comes_back_with_every_acknowledged_write(base: Path) -
     assert has_object(start(base))
 
 
+@pytest.mark.parametrize("ending", ["down", "killed"])
+def test_no_process_of_a_pod_outlives_the_cluster(base: Path, ending: str) -> None:
+    cluster, mark = start(base), f"mark-{uuid.uuid4().hex}"
+    cluster.add_image("test/idle:v1", ["sh", "-c", "sleep 600 & setsid sleep 600 & wait"], {"MARK": mark})
+    with client(cluster) as http:
+        spec = {"containers": [{"name": "c", "image": "test/idle:v1"}]}
+        body = {"metadata": {"name": "idle"}, "spec": spec}
+        assert http.post("/api/v1/namespaces/default/pods", json=body).status_code == 201
+    assert until(lambda: len(processes_naming(mark)) >= 3), "the pod's processes run"
+    if ending == "down":
+        cluster.stop()
+        assert processes_naming(mark) == []
+    else:
+        os.kill(cluster.pid, signal.SIGKILL)
+        assert until(lambda: not processes_naming(mark)), "the pod's processes end"
+
+
 def test_secrets_are_readable_by_their_owner_only(base: Path) -> None:
     cluster = start(base)
     open_to_others = [
@@ -198,6 +226,12 @@ def test_a_daemon_that_cannot_start_says_why(base: Path) -> None:
     assert directory.pid() is None
 
 
+def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "clusters").write_text("a file")
+    with pytest.raises(CannotStartError, match="BLUEGREEN_HOME"):
+        localkube.start(base=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["", "Upper", "../up", "a b", "-a", "x" * 33])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="--name"):
@@ -214,7 +248,7 @@ def test_a_record_that_cannot_be_read_is_named(base: Path) -> None:
 
 OWNER = """
 import json, sys
-from bluegreen import localkube
+from bluegreen import clock, localkube
 with localkube.running() as cluster:
     print(json.dumps([cluster.pid, str(cluster.base)]), flush=True)
     sys.stdin.read()
