@@ -1,0 +1,371 @@
+"""One container of a pod over all its lives: image, configuration, start, probes, end, back-off, again.
+
+``run`` goes on until the restart policy wants no more; cancelling it leaves the running program to ``stop``.
+Its state is kept as the API shows it (``status``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from typing import TYPE_CHECKING, Any
+
+from bluegreen import clock
+from bluegreen.localkube.images import Image
+from bluegreen.localkube.kubelet.backoff import BackOff
+from bluegreen.localkube.kubelet.describe import describe
+from bluegreen.localkube.kubelet.env import ConfigError
+from bluegreen.localkube.kubelet.files import SCHEME, keep_latest_log, log_file, message_file
+from bluegreen.localkube.kubelet.grace import Grace
+from bluegreen.localkube.kubelet.handlers import Answer, Place, act, ports_of
+from bluegreen.localkube.kubelet.launch import Container, ContainerSpec, Exit, StartError
+from bluegreen.localkube.kubelet.logs import last_words
+from bluegreen.localkube.kubelet.pod_status import restartable
+from bluegreen.localkube.kubelet.probes import Kind, Prober
+from bluegreen.localkube.kubelet.pulling import RETRY_S, SHOWN_S, Puller
+from bluegreen.localkube.kubelet.volumes import VolumeError
+
+if TYPE_CHECKING:
+    from bluegreen.localkube.kubelet.pod import PodRun
+
+Obj = dict[str, Any]
+MESSAGE_LIMIT = 4096  # bytes of a termination message
+MINIMUM_GRACE_S = 2.0  # what is left for SIGTERM after a preStop hook: the kubelet's number
+RUNTIME = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: error during container init: "
+)
+LOST = Exit(255)  # of a program that ended with an earlier daemon
+PORT_TAKEN = ("address already in use", "eaddrinuse")
+PORT_REMEDY = (
+    "a port is taken: pods share this machine, so a program must listen on its pod's own address only, which it finds "
+    "in the variables POD_IP and HOST"
+)
+
+
+class Idle:
+    """Stands for a program where an image runs none: it exists until it is told to stop."""
+
+    pid = 0
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+
+    def signal(self, _number: int) -> None:
+        """Any signal ends it, well."""
+        if not self.ended.done():
+            self.ended.set_result(Exit(0))
+
+
+class ContainerRun:
+    """One container of one pod."""
+
+    def __init__(self, pod: PodRun, spec: Obj, *, init: bool, before: Obj | None = None) -> None:
+        """``before``: its status from the life of an earlier daemon, whose processes are gone."""
+        self.pod, self.spec, self.name = pod, spec, str(spec["name"])
+        self.init, self.sidecar = init, init and restartable(spec)
+        self.instance: Container | Idle | None = None
+        self.out_of_memory = False  # whether the watch over memory killed it
+        self.state: Obj = pod.waiting_state()
+        self.last_state: Obj = {}
+        self.restarts, self.container_id, self.image_name, self.image_id = 0, "", str(spec["image"]), ""
+        self._prober: Prober | None = None
+        self._probing: asyncio.Task[None] | None = None
+        self._env: dict[str, str] = {}
+        self._started = ""
+        self._back_off = BackOff()
+        self._puller = Puller(
+            pod.machine.images,
+            str(spec["image"]),
+            spec.get("imagePullPolicy", "IfNotPresent"),
+            self._wait,
+            self.event,
+            lambda: pod.machine.faults.pull_delay_s,
+        )
+        if before and before.get("containerID"):
+            self._resume(before)
+
+    def _resume(self, before: Obj) -> None:
+        """Take over from an earlier daemon: what ran then was killed with it."""
+        self.restarts, self.container_id = before["restartCount"], before["containerID"]
+        self.image_name, self.image_id = before["image"], before["imageID"]
+        self.last_state = before.get("lastState") or {}
+        self.state = before["state"]
+        if running := self.state.get("running"):
+            self._started = running.get("startedAt", "")
+            self.state = self._terminated(LOST, "Unknown")
+
+    def begin_anew(self) -> None:
+        """Run once more what had ended: an init container of a pod whose machine was restarted."""
+        if "terminated" in self.state:
+            self.last_state, self.state = self.state, self.pod.waiting_state()
+
+    # -- what the API shows ----------------------------------------------------
+    def status(self) -> Obj:
+        """The container's status."""
+        shown: Obj = {
+            "name": self.name,
+            "state": self.state,
+            "lastState": self.last_state,
+            "ready": self.ready,
+            "restartCount": self.restarts,
+            "image": self.image_name,
+            "imageID": self.image_id,
+            "started": self.started,
+            "resources": self.spec.get("resources") or {},
+        }
+        if self.container_id:
+            shown["containerID"] = self.container_id
+        if requests := shown["resources"].get("requests"):
+            shown["allocatedResources"] = requests
+        if mounts := self.spec.get("volumeMounts"):
+            shown["volumeMounts"] = [_mount_status(mount) for mount in mounts]
+        return shown
+
+    @property
+    def running(self) -> bool:
+        """Whether a program runs (or an idle container exists)."""
+        return self.instance is not None and not self.instance.ended.done()
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs and its startup probe has succeeded."""
+        return "running" in self.state and (self._prober is None or self._prober.outcome.started)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it counts as ready: by its probe, or, for an init container, by having ended well."""
+        if self.init and not self.sidecar:
+            return bool("terminated" in self.state and self.state["terminated"]["exitCode"] == 0)
+        return self.started and (self._prober is None or self._prober.outcome.ready)
+
+    def event(self, type_: str, reason: str, message: str) -> None:
+        """Record an event about this container."""
+        field = "initContainers" if self.init else "containers"
+        self.pod.event(type_, reason, message, f"spec.{field}{{{self.name}}}")
+
+    def _wait(self, reason: str, message: str) -> None:
+        """Show that it waits, and why; how it ended before becomes its last state."""
+        if "terminated" in self.state:
+            self.last_state = self.state
+        self.state = {"waiting": {"reason": reason, "message": message}}
+        self.pod.touch()
+
+    def _terminated(self, ended: Exit, reason: str, message: str = "") -> Obj:
+        shown: Obj = {"exitCode": ended.code, "reason": reason}
+        if message:
+            shown["message"] = message
+        shown |= {"startedAt": self._started, "finishedAt": clock.timestamp(), "containerID": self.container_id}
+        return {"terminated": shown}
+
+    # -- its lives -------------------------------------------------------------
+    async def run(self) -> Exit:
+        """Run it, again and again as the restart policy says; gives how it ended for good."""
+        before = self.state.get("terminated")
+        ended = Exit(before["exitCode"]) if before else await self._once()
+        while self._again(ended):
+            await self._pause(clock.now_s())
+            ended = await self._once()
+        return ended
+
+    def _again(self, ended: Exit) -> bool:
+        policy = "Always" if self.sidecar else self.pod.restart_policy
+        if self.init and not self.sidecar and policy == "Always":
+            policy = "OnFailure"
+        return policy == "Always" or (policy == "OnFailure" and ended.code != 0)
+
+    async def _pause(self, ended_s: float) -> None:
+        """Wait out the back-off after an end, shown as CrashLoopBackOff; none after the first."""
+        remaining_s = self._back_off.remaining_s(ended_s, clock.now_s())
+        if remaining_s > 0:
+            title, waits = self.pod.title, _go_duration(self._back_off.current_s)
+            self._wait("CrashLoopBackOff", f"back-off {waits} restarting failed container={self.name} pod={title}")
+            self.event("Warning", "BackOff", f"Back-off restarting failed container {self.name} in pod {title}")
+            await asyncio.sleep(remaining_s)
+        self._back_off.advance(clock.now_s())
+
+    async def _once(self) -> Exit:
+        """One life: until the program has ended, whatever ended it."""
+        image = await self._puller.image()
+        container_id, spec = await self._configured(image)
+        try:
+            await self._start(image, container_id, spec)
+        except StartError as error:
+            return await self._failed_to_start(error)
+        return await self._watch()
+
+    async def _configured(self, image: Image) -> tuple[str, ContainerSpec | None]:
+        """A new instance's id and what it runs, once everything that it names is there."""
+        while True:
+            container_id = f"{SCHEME}{secrets.token_hex(32)}"
+            try:
+                spec, warning = describe(self.pod, self.spec, image, container_id)
+            except (ConfigError, VolumeError) as error:
+                self._wait("CreateContainerConfigError", str(error))
+                self.event("Warning", "Failed", f"Error: {error}")
+                await self.pod.wait_for_config(RETRY_S)
+                continue
+            if warning:
+                self.event("Warning", "RunsAsClusterUser", warning)
+            self._env = spec.env if spec else {}
+            return container_id, spec
+
+    async def _start(self, image: Image, container_id: str, spec: ContainerSpec | None) -> None:
+        """Start the program and its hook. Raises StartError."""
+        if self.container_id:
+            self.restarts += 1
+            keep_latest_log(log_file(self.pod.directory, self.name, self.container_id))
+        self.container_id, self.image_name, self.image_id = container_id, image.name, image.image_id
+        self.event("Normal", "Created", f"Created container: {self.name}")
+        self._started, self.out_of_memory = clock.timestamp(), False
+        if spec is None:
+            self.instance = Idle()
+        else:
+            self.instance = started = Container(spec)
+            await asyncio.shield(started.started)
+        self.event("Normal", "Started", f"Started container {self.name}")
+        if hook := (self.spec.get("lifecycle") or {}).get("postStart"):
+            await self._post_start(hook)
+        if "terminated" in self.state:
+            self.last_state = self.state
+        self.state = {"running": {"startedAt": self._started}}
+        self._begin_probing()
+        self.pod.touch()
+
+    def place(self) -> Place:
+        """Where this container's probes and hooks act."""
+        instance = self.instance if isinstance(self.instance, Container) else None
+        return Place(self.pod.address, ports_of(self.spec), instance, self._env)
+
+    async def _post_start(self, hook: Obj) -> None:
+        answer = await act(hook, self.place(), timeout_s=max(1.0, self.pod.grace_s))
+        if not answer.ok:
+            self.event("Warning", "FailedPostStartHook", "PostStartHook failed")
+            self._wait("PostStartHookError", answer.message)
+            await self.stop(Grace(self.pod.grace_s), "FailedPostStartHook")
+
+    def _begin_probing(self) -> None:
+        if any(self.spec.get(kind) for kind in Kind):
+            self._prober = Prober(self.spec, self.place(), changed=self.pod.touch, event=self.event)
+            self._probing = asyncio.create_task(self._prober.run(), name=f"probes of {self.pod.title} {self.name}")
+
+    async def _failed_to_start(self, error: StartError) -> Exit:
+        """The runtime refused the program: exit code 128, reason StartError."""
+        message = f"{RUNTIME}{error.sentence}: unknown"
+        self.event("Warning", "Failed", f"Error: {message}")
+        if "terminated" in self.state:
+            self.last_state = self.state
+        self._started = "1970-01-01T00:00:00Z"  # as containerd reports what never ran
+        self.state = self._terminated(Exit(128), "StartError", message)
+        if self._again(Exit(128)):
+            self._wait("RunContainerError", message)
+            await asyncio.sleep(SHOWN_S)
+        self.pod.touch()
+        return Exit(128)
+
+    async def _watch(self) -> Exit:
+        """Wait for the end of the running program; a failed startup or liveness probe brings it about."""
+        assert self.instance is not None
+        if self._prober:
+            sick: asyncio.Future[Any] = asyncio.ensure_future(self._prober.outcome.unhealthy.wait())
+            try:
+                await asyncio.wait([self.instance.ended, sick], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sick.cancel()
+            if not self.instance.ended.done():
+                await self._kill_unhealthy(self._prober.outcome.failed or Kind.LIVENESS)
+        ended = await asyncio.shield(self.instance.ended)
+        self._record_end(ended)
+        return ended
+
+    async def _kill_unhealthy(self, kind: Kind) -> None:
+        probe = self.spec.get(kind) or {}
+        grace_s = probe.get("terminationGracePeriodSeconds") or self.pod.grace_s
+        restarted = ", will be restarted" if self._again(Exit(137)) else ""
+        await self.stop(Grace(grace_s), f"Container {self.name} failed {kind.word.lower()} probe{restarted}")
+
+    def _record_end(self, ended: Exit) -> None:
+        """Show how the program ended."""
+        self._stop_probing()
+        reason = "Completed" if ended.code == 0 else "Error"
+        if ended.code and (ended.out_of_memory or self.out_of_memory):
+            reason = "OOMKilled"
+        if "terminated" in self.state:
+            self.last_state = self.state
+        self.state = self._terminated(ended, reason, self._message(ended.code))
+        self.pod.touch()
+
+    def _message(self, code: int) -> str:
+        """What the program left as its termination message, or what its log says instead."""
+        if not isinstance(self.instance, Container):
+            return ""
+        with contextlib.suppress(OSError):
+            left = message_file(self.pod.directory, self.name).read_bytes()[:MESSAGE_LIMIT]
+            if left:
+                return left.decode(errors="replace")
+        words = last_words(log_file(self.pod.directory, self.name, self.container_id)) if code else ""
+        if any(sign in words.lower() for sign in PORT_TAKEN):
+            self.event("Warning", "PortTaken", f"Container {self.name} ended because {PORT_REMEDY}")
+            return f"{words}{PORT_REMEDY}\n"
+        return words if self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError" else ""
+
+    def _stop_probing(self) -> None:
+        if self._probing:
+            self._probing.cancel()
+        self._probing = self._prober = None
+
+    # -- its end ---------------------------------------------------------------
+    async def stop(self, grace: Grace, why: str) -> None:
+        """Stop the program: preStop hook, SIGTERM, the grace period, SIGKILL."""
+        instance = self.instance
+        if instance is None or instance.ended.done():
+            return
+        self.event("Normal", "Killing", why)
+        if self._prober:
+            self._prober.stop_liveness()
+        hook = (self.spec.get("lifecycle") or {}).get("preStop")
+        if hook and grace.remaining_s > 0:
+            await self._pre_stop(hook, grace, instance.ended)
+        instance.signal(signal.SIGTERM)
+        if not await grace.wait(instance.ended, at_least_s=MINIMUM_GRACE_S):
+            instance.signal(signal.SIGKILL)
+        await asyncio.shield(instance.ended)
+
+    async def _pre_stop(self, hook: Obj, grace: Grace, ended: asyncio.Future[Exit]) -> None:
+        """Run the hook for as long as the grace period lasts and the program lives."""
+        acting: asyncio.Future[Answer] = asyncio.ensure_future(
+            act(hook, self.place(), timeout_s=max(1.0, grace.remaining_s))
+        )
+        both: list[asyncio.Future[Any]] = [acting, ended]
+        either = asyncio.ensure_future(asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED))
+        try:
+            await grace.wait(either)
+        finally:
+            either.cancel()
+            acting.cancel()
+        if not acting.cancelled() and acting.done() and not acting.result().ok:
+            self.event("Warning", "FailedPreStopHook", "PreStopHook failed")
+
+    def show_end(self) -> None:
+        """After ``stop`` of a container whose ``run`` was cancelled: show how it ended."""
+        if self.instance and self.instance.ended.done() and "running" in self.state:
+            self._record_end(self.instance.ended.result())
+
+    def end_now(self, number: int = signal.SIGKILL) -> None:
+        """Signal it without ado: the daemon ends."""
+        self._stop_probing()
+        if self.instance:
+            self.instance.signal(number)
+
+
+def _mount_status(mount: Obj) -> Obj:
+    shown = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    return shown | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})
+
+
+def _go_duration(seconds: float) -> str:
+    """A duration as Go writes it: 10s, 1m20s, 5m0s."""
+    whole = int(seconds)
+    return f"{whole // 60}m{whole % 60}s" if whole >= 60 else f"{whole}s"

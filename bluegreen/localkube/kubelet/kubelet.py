@@ -1,0 +1,270 @@
+"""The node's agent: follows pods bound to its node and runs each; serves their logs, programs and measurements."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bluegreen.localkube.dns import Dns
+from bluegreen.localkube.images import Images
+from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.kubelet import capabilities, cgroups, logs, node
+from bluegreen.localkube.kubelet.execs import ExecSession
+from bluegreen.localkube.kubelet.files import log_file
+from bluegreen.localkube.kubelet.launch import Container
+from bluegreen.localkube.kubelet.logs import LogOptions
+from bluegreen.localkube.kubelet.machine import Faults, Machine
+from bluegreen.localkube.kubelet.pod import POD, PodRun
+from bluegreen.localkube.kubelet.usage import Usage, Watcher
+from bluegreen.localkube.network import Network
+from bluegreen.localkube.registry import Registry
+from bluegreen.localkube.status import bad_request
+from bluegreen.localkube.store import Change
+
+Obj = dict[str, Any]
+LOG = logging.getLogger(__name__)
+ENDED = ("Succeeded", "Failed")
+STOP_GRACE_S = 1.0  # for programs to end by themselves when the cluster goes down; a choice
+
+
+class Kubelet:
+    """Runs the pods of one node, from ``start()`` until ``stop()``."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        images: Images,
+        network: Network,
+        *,
+        state_dir: Path,
+        api: tuple[str, int],
+        token: Callable[[Obj, str, int], str],
+        dns: Dns | None = None,
+        node_name: str = node.NAME,
+        allocatable: Mapping[str, str] | None = None,
+    ) -> None:
+        """``state_dir``: where pods' files lie. ``token``: (pod, audience, seconds) -> a service account's token."""
+        self.faults = Faults()
+        self.machine = Machine(
+            registry=registry,
+            images=images,
+            network=network,
+            directory=state_dir,
+            node_name=node_name,
+            allocatable={**node.ALLOCATABLE, **(allocatable or {})},
+            api=api,
+            token=token,
+            namespaces="none",
+            path=container_path(),
+            dns=dns,
+            faults=self.faults,
+        )
+        self._runs: dict[str, PodRun] = {}  # by uid
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._changes: deque[Change] = deque()
+        self._hosts_stale = False
+        self._unsubscribe: list[Callable[[], None]] = []
+        self._watcher = Watcher(self._containers)
+
+    # -- running ---------------------------------------------------------------
+    async def start(self) -> None:
+        """Register the node and take up its pods."""
+        machine, store = self.machine, self.machine.registry.store
+        machine.namespaces = capabilities.here().namespaces
+        machine.cgroups = cgroups.find(f"localkube-{machine.network.number}")
+        machine.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.register_node()
+        subscriptions: dict[str, Callable[[Change], None]] = {
+            "Pod": self._pod_changed,
+            "ConfigMap": self._config_changed,
+            "Secret": self._config_changed,
+        }
+        if machine.dns and not machine.dns.open:
+            subscriptions |= {"Service": self._names_changed, "EndpointSlice": self._names_changed}
+        self._unsubscribe = [store.subscribe(KINDS[kind], callback) for kind, callback in subscriptions.items()]
+        pods = store.list(POD)
+        self._drop_files_of_others({pod["metadata"]["uid"] for pod in pods})
+        for pod in pods:
+            self._sync(pod)
+        self._watcher.start()
+
+    async def stop(self) -> None:
+        """End all programs; the pods' objects stay as they are, and run again at the next start."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe.clear()
+        self._watcher.stop()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._end_programs()
+        self.machine.cgroups.clear()
+        self._runs.clear()
+
+    async def _end_programs(self) -> None:
+        running = [c for run in self._runs.values() for c in run.containers if c.running]
+        ends = [c.instance.ended for c in running if c.instance]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for container in running:
+                container.end_now(number)
+            if ends:
+                await asyncio.wait(ends, timeout=STOP_GRACE_S)
+
+    def register_node(self) -> None:
+        """Write the node's object, with the readiness that ``faults`` asks for."""
+        machine = self.machine
+        node.register(
+            machine.registry,
+            machine.node_name,
+            machine.network.node_address,
+            machine.allocatable,
+            ready=self.faults.ready,
+        )
+
+    def _drop_files_of_others(self, uids: set[str]) -> None:
+        """Delete the files of pods that went while no kubelet ran."""
+        for path in self.machine.directory.iterdir():
+            if path.name not in uids:
+                _remove_tree(path)
+
+    # -- following -------------------------------------------------------------
+    def _pod_changed(self, change: Change) -> None:
+        if not self._changes:
+            asyncio.get_running_loop().call_soon(self._work)
+        self._changes.append(change)
+
+    def _work(self) -> None:
+        while self._changes:
+            change = self._changes.popleft()
+            if change.type == "DELETED":
+                self._gone(change.object)
+            else:
+                self._sync(change.object)
+
+    def _sync(self, pod: Obj) -> None:
+        """One pod as it is now."""
+        if pod["spec"].get("nodeName") != self.machine.node_name:
+            return
+        uid = pod["metadata"]["uid"]
+        if uid not in self._runs:
+            if _over(pod):
+                return
+            self._runs[uid] = PodRun(self.machine, pod)
+            self._tasks[uid] = asyncio.create_task(self._run(self._runs[uid]), name=f"pod {self._runs[uid].title}")
+        self._runs[uid].update(pod)
+
+    async def _run(self, run: PodRun) -> None:
+        try:
+            await run.run()
+        except Exception:
+            LOG.exception("pod %s failed", run.title)
+        finally:
+            if asyncio.current_task() is self._tasks.get(run.uid) and not _cancelled():
+                del self._tasks[run.uid]
+                self._runs.pop(run.uid, None)
+                self._forget_if_gone(run)
+
+    def _forget_if_gone(self, run: PodRun) -> None:
+        present = self.machine.registry.store.get(POD, run.namespace, run.name)
+        if present is None or present["metadata"]["uid"] != run.uid:
+            run.forget_files()
+
+    def _gone(self, pod: Obj) -> None:
+        """The pod's object is gone: whatever still runs of it ends."""
+        uid = pod["metadata"]["uid"]
+        run = self._runs.get(uid)
+        if run is None:
+            _remove_tree(self.machine.directory / uid)
+        else:
+            run.stop(0)
+
+    def _config_changed(self, change: Change) -> None:
+        for run in self._runs.values():
+            if run.namespace == change.namespace:
+                asyncio.get_running_loop().call_soon(run.config_changed)
+
+    def _names_changed(self, _change: Change) -> None:
+        if not self._hosts_stale:
+            self._hosts_stale = True
+            asyncio.get_running_loop().call_soon(self._refresh_hosts)
+
+    def _refresh_hosts(self) -> None:
+        self._hosts_stale = False
+        for run in self._runs.values():
+            run.refresh_hosts()
+
+    # -- serving ---------------------------------------------------------------
+    def logs(self, namespace: str, name: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """A container's output. Raises ApiError at once for what cannot be served."""
+        pod = self.machine.registry.get(POD, namespace, name)
+        logs.check_options(name, options)
+        container = logs.choose_container(pod, container)
+        instance = logs.choose_instance(pod, container, options.previous)
+        path = log_file(self.machine.directory / pod["metadata"]["uid"], container, instance)
+        return logs.read(path, options, lambda: not self._is_running(pod["metadata"]["uid"], container, instance))
+
+    def _is_running(self, uid: str, container: str, instance: str) -> bool:
+        run = self._runs.get(uid)
+        found = next((c for c in run.containers if c.name == container), None) if run else None
+        return bool(found and found.running and found.container_id == instance)
+
+    def exec(
+        self, namespace: str, name: str, container: str, argv: list[str], *, stdin: bool, tty: bool
+    ) -> ExecSession:
+        """Run a program in a container. Raises ApiError."""
+        pod = self.machine.registry.get(POD, namespace, name)
+        container = logs.choose_container(pod, container)
+        run = self._runs.get(pod["metadata"]["uid"])
+        found = next((c for c in run.containers if c.name == container), None) if run else None
+        if found is None or not found.running or not isinstance(found.instance, Container):
+            raise bad_request(f'container not found ("{container}")')
+        env = dict(found.place().env)
+        return ExecSession(found.instance, argv, env, stdin=stdin, tty=tty)
+
+    def pod_address(self, namespace: str, name: str) -> str:
+        """The address of a running pod, for port-forwarding; "" when it has none."""
+        pod = self.machine.registry.get(POD, namespace, name)
+        return str((pod.get("status") or {}).get("podIP") or "")
+
+    def usage(self) -> Usage:
+        """CPU and memory of every running container, measured."""
+        return self._watcher.usage()
+
+    def _containers(self) -> list[tuple[PodRun, Any]]:
+        return [
+            (run, container)
+            for run in self._runs.values()
+            for container in run.containers
+            if container.running and isinstance(container.instance, Container)
+        ]
+
+
+def container_path() -> str:
+    """PATH for containers: this interpreter's programs first, then what this process has."""
+    own = os.path.dirname(sys.executable)
+    return ":".join([own, os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+
+
+def _over(pod: Obj) -> bool:
+    """Whether nothing is left to do for a pod: it has ended, or only finalizers hold its object."""
+    meta = pod["metadata"]
+    if meta.get("deletionTimestamp"):
+        return not meta.get("deletionGracePeriodSeconds")
+    return (pod.get("status") or {}).get("phase") in ENDED
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return bool(task and task.cancelling())
+
+
+def _remove_tree(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""What all pods of the node share: the API, images, addresses, names, tokens and what this system permits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bluegreen.localkube.dns import Dns, resolv_conf
+from bluegreen.localkube.images import Images
+from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.kubelet.cgroups import Cgroups
+from bluegreen.localkube.kubelet.env import service_variables
+from bluegreen.localkube.network import Network
+from bluegreen.localkube.registry import Registry
+
+Obj = dict[str, Any]
+SERVICE = KINDS["Service"]
+CONFIG_KINDS = {"ConfigMap": KINDS["ConfigMap"], "Secret": KINDS["Secret"]}
+HOST_RESOLV_CONF = Path("/etc/resolv.conf")
+
+
+@dataclass
+class Faults:
+    """What is injected on demand; nothing by default."""
+
+    pull_delay_s: float = 0.0
+    ready: bool = True  # the node
+
+
+@dataclass
+class Machine:
+    """Shared by all pods. ``api``: where the API listens; ``namespaces``: as ``Capabilities`` has it."""
+
+    registry: Registry
+    images: Images
+    network: Network
+    directory: Path  # of all pods' files
+    node_name: str
+    allocatable: Mapping[str, str]
+    api: tuple[str, int]
+    token: Callable[[Obj, str, int], str]
+    namespaces: str
+    path: str  # PATH for containers
+    dns: Dns | None = None
+    cgroups: Cgroups = field(default_factory=Cgroups)
+    faults: Faults = field(default_factory=Faults)
+
+    def lookup(self, namespace: str) -> Callable[[str, str], Obj | None]:
+        """How containers of a namespace find ConfigMaps and Secrets."""
+        store = self.registry.store
+        return lambda kind, name: store.get(CONFIG_KINDS[kind], namespace, name)
+
+    def service_variables(self, pod: Obj) -> dict[str, str]:
+        """The Services of the pod's namespace as variables, unless the pod wants none; the API's always."""
+        found = {"KUBERNETES_SERVICE_HOST": self.api[0], "KUBERNETES_SERVICE_PORT": str(self.api[1])}
+        found["KUBERNETES_SERVICE_PORT_HTTPS"] = str(self.api[1])
+        if not pod["spec"].get("enableServiceLinks", True):
+            return found
+        services = self.registry.store.list(SERVICE, pod["metadata"]["namespace"])
+        return {**service_variables([s for s in services if s["metadata"]["name"] != "kubernetes"]), **found}
+
+    def hosts_file(self, pod: Obj, address: str) -> str:
+        """The text of a pod's /etc/hosts; with the Services where there is no DNS."""
+        spec, meta = pod["spec"], pod["metadata"]
+        lines = ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost"]
+        name = spec.get("hostname") or meta["name"]
+        domain = spec.get("subdomain")
+        full = f"{name}.{domain}.{meta['namespace']}.svc.cluster.local\t" if domain else ""
+        lines.append(f"{address}\t{full}{name}")
+        lines += [f"{a['ip']}\t{' '.join(a.get('hostnames') or ())}" for a in spec.get("hostAliases") or ()]
+        if self.dns and not self.dns.open:
+            lines += self.dns.zone.hosts(meta["namespace"])
+        return "\n".join(lines) + "\n"
+
+    def resolv_conf(self, pod: Obj) -> str | None:
+        """The text of a pod's /etc/resolv.conf; None where it sees the host's."""
+        if self.dns is None or not self.dns.open or pod["spec"].get("dnsPolicy") in ("Default", "None"):
+            return None
+        try:
+            host = HOST_RESOLV_CONF.read_text()
+        except OSError:
+            host = ""
+        return resolv_conf(host, self.dns.address, pod["metadata"]["namespace"])

@@ -1,0 +1,168 @@
+"""What containers use: CPU and memory of all their processes, from /proc; and the end of those that use too much.
+
+A container's processes are its program and all its descendants. Where no control group enforces a memory limit, the
+program is killed when its processes' resident memory exceeds it, as the kernel would do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bluegreen import clock
+from bluegreen.localkube import quantities
+
+if TYPE_CHECKING:
+    from bluegreen.localkube.kubelet.container import ContainerRun
+    from bluegreen.localkube.kubelet.pod import PodRun
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+SAMPLE_S = 5.0  # how often CPU time is read, so that a rate is known when somebody asks; a choice
+WATCH_S = 0.5  # how often memory is looked at where nothing else limits it; a choice
+WINDOW_S = 1.0  # the shortest time over which a rate is given
+
+
+@dataclass(frozen=True)
+class Used:
+    """CPU in nanocores (over ``window_s``) and resident memory in bytes."""
+
+    cpu_nano: int
+    memory_bytes: int
+    window_s: float
+
+
+Usage = dict[tuple[str, str], dict[str, Used]]
+"""(namespace, pod) -> container -> what it uses."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: its parent, the CPU seconds of itself and its ended children, its resident bytes."""
+
+    parent: int
+    cpu_s: float
+    memory_bytes: int
+
+
+def processes() -> dict[int, Process]:
+    """All processes of this machine."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+                cpu = sum(map(int, fields[11:15])) / TICKS
+                found[int(name)] = Process(int(fields[1]), cpu, int(fields[21]) * PAGE)
+    return found
+
+
+def totals(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, Process]:
+    """For each root process: it and all its descendants, added up."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for pid, process in all_processes.items():
+        children[process.parent].append(pid)
+    found = {}
+    for root in roots:
+        cpu, memory, todo = 0.0, 0, [root]
+        while todo:
+            pid = todo.pop()
+            if pid in all_processes:
+                cpu += all_processes[pid].cpu_s
+                memory += all_processes[pid].memory_bytes
+                todo += children[pid]
+        found[root] = Process(0, cpu, memory)
+    return found
+
+
+class Watcher:
+    """Measures while it runs."""
+
+    def __init__(self, containers: Callable[[], list[tuple[PodRun, ContainerRun]]]) -> None:
+        self._containers = containers
+        self._samples: dict[str, list[tuple[float, float]]] = {}  # container id -> (when, CPU seconds), oldest first
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Measure from now on."""
+        self._task = asyncio.create_task(self._run(), name="usage")
+
+    def stop(self) -> None:
+        """Measure no more."""
+        if self._task:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        sampled_s = 0.0
+        while True:
+            await asyncio.sleep(WATCH_S)
+            running = self._containers()
+            unlimited = [(run, each) for run, each in running if _watched(each)]
+            due = clock.now_s() - sampled_s >= SAMPLE_S
+            if not running or not (due or unlimited):
+                continue
+            measured = self._measure(running)
+            if due:
+                sampled_s = clock.now_s()
+                self._note(running, measured)
+            self._enforce(unlimited, measured)
+
+    def _measure(self, running: list[tuple[PodRun, ContainerRun]]) -> dict[int, Process]:
+        return totals(processes(), (each.instance.pid for _, each in running if each.instance))
+
+    def _note(self, running: list[tuple[PodRun, ContainerRun]], measured: dict[int, Process]) -> None:
+        now_s = clock.now_s()
+        alive = {}
+        for _, each in running:
+            if each.instance:
+                before = self._samples.get(each.container_id, [])
+                alive[each.container_id] = [*before, (now_s, measured[each.instance.pid].cpu_s)][-3:]
+        self._samples = alive
+
+    def usage(self) -> Usage:
+        """What every running container uses now, CPU as a rate over the last seconds."""
+        running = self._containers()
+        measured = self._measure(running)
+        found: Usage = defaultdict(dict)
+        now_s = clock.now_s()
+        for run, each in running:
+            if each.instance is None:
+                continue
+            total = measured[each.instance.pid]
+            past = [s for s in self._samples.get(each.container_id, []) if now_s - s[0] >= WINDOW_S]
+            window_s, cpu = (now_s - past[-1][0], total.cpu_s - past[-1][1]) if past else (0.0, 0.0)
+            rate = int(max(0.0, cpu) / window_s * 1e9) if window_s else 0
+            found[run.namespace, run.name][each.name] = Used(rate, total.memory_bytes, window_s)
+        self._note_missing(running, measured)
+        return dict(found)
+
+    def _note_missing(self, running: list[tuple[PodRun, ContainerRun]], measured: dict[int, Process]) -> None:
+        """Begin to sample what nobody had sampled yet."""
+        for _, each in running:
+            if each.instance and each.container_id not in self._samples:
+                self._samples[each.container_id] = [(clock.now_s(), measured[each.instance.pid].cpu_s)]
+
+    def _enforce(self, running: list[tuple[PodRun, ContainerRun]], measured: dict[int, Process]) -> None:
+        for _, each in running:
+            limit = memory_limit(each.spec)
+            if each.instance and limit and measured[each.instance.pid].memory_bytes > limit:
+                each.out_of_memory = True
+                each.instance.signal(signal.SIGKILL)
+
+
+def memory_limit(container: dict[str, Any]) -> int | None:
+    """A container's memory limit in bytes."""
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    return None if limit is None else quantities.parse(limit) // quantities.NANO
+
+
+def _watched(container: ContainerRun) -> bool:
+    """Whether nothing but this watch limits the container's memory."""
+    spec = getattr(container.instance, "spec", None)
+    return memory_limit(container.spec) is not None and not (spec and spec.cgroups)
