@@ -109,6 +109,7 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Started": record.get("started_at"),
         **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items()},
         "Took": seconds((record.get("durations_s") or {}).get("total")),
+        "Old colour": (record.get("drain") or {}).get("how"),
         "Release": record.get("release_id"),
         "Left by an earlier run": record.get("recovered"),
     }

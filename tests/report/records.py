@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bluegreen.load import read
-from bluegreen.probe import SWITCH, SWITCHED, Answer, summarise
+from bluegreen.probe import SWITCH, SWITCHED, Answer, ProbeResult, summarise
 
 STARTED = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 SWITCH_S = 32.0
@@ -28,11 +28,16 @@ def answers(seconds: float = 58.0, rate: float = 20.0, failed_from_s: float | No
     return made
 
 
-def probe(failed_from_s: float | None = None) -> dict[str, Any]:
+def probe_result(failed_from_s: float | None = None, seconds: float = 58.0) -> ProbeResult:
     """A probe's result across a switch."""
     marks = [("stand up green", 1.2), ("gate", 4.0), ("load", 9.1), (SWITCH, SWITCH_S), (SWITCHED, SWITCH_S + 0.12)]
     marks += [("drain blue", 52.2), ("retire blue", 54.0)] if failed_from_s is None else [("switch back", 38.4)]
-    return summarise(answers(failed_from_s=failed_from_s), marks, 0.0, STARTED, False).to_json()
+    return summarise(answers(seconds, failed_from_s=failed_from_s), marks, 0.0, STARTED, False)
+
+
+def probe(failed_from_s: float | None = None) -> dict[str, Any]:
+    """The same as it goes into a record."""
+    return probe_result(failed_from_s).to_json()
 
 
 def load(slow_ms: int = 0) -> dict[str, Any]:
@@ -103,12 +108,17 @@ def switched() -> dict[str, Any]:
             {"name": "retire blue", "started_s": 54.0, "duration_s": 0.6, "detail": "scaled to zero"},
         ],
         "patches": [
-            [
-                {"op": "test", "path": "/spec/selector/version", "value": "blue"},
-                {"op": "test", "path": "/metadata/resourceVersion", "value": "1841"},
-                {"op": "replace", "path": "/spec/selector/version", "value": "green"},
-            ]
+            {
+                "service": "gremlinsai-service",
+                "operations": [
+                    {"op": "test", "path": "/spec/selector/version", "value": "blue"},
+                    {"op": "test", "path": "/metadata/resourceVersion", "value": "1841"},
+                    {"op": "replace", "path": "/spec/selector/version", "value": "green"},
+                ],
+                "sent_at": "2026-03-04T09:30:32Z",
+            }
         ],
+        "drain": {"colour": "blue", "how": "its connections were gone after 1.8 s", "observed": True},
         "durations_s": {"begin": 3.4, "gate": 27.6, "switch": 0.12, "watch": 20.0, "drain": 1.8, "total": 58.2},
         "settings": {"LOAD_P95_MS": 500, "NAMESPACE": "gremlinsai"},
         "evidence": {},
