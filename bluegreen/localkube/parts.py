@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Protocol
 
 from bluegreen.localkube.authority import Authority
@@ -12,11 +13,15 @@ from bluegreen.localkube.bootstrap import bootstrap
 from bluegreen.localkube.controllers import Manager
 from bluegreen.localkube.controllers import Options as ControllerOptions
 from bluegreen.localkube.credentials import Certificates, admin_token
+from bluegreen.localkube.dns import Dns
+from bluegreen.localkube.images import Images
+from bluegreen.localkube.kinds import Obj
+from bluegreen.localkube.kubelet.kubelet import Kubelet
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.proxy import Proxy
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.server import ApiServer
-from bluegreen.localkube.state import StateDir
+from bluegreen.localkube.state import Record, StateDir
 from bluegreen.localkube.store import Store
 
 
@@ -42,12 +47,41 @@ def of(
     stack.callback(store.close)
     registry = Registry(store)
     stack.callback(network.follow(registry))
-    host, port = listening.getsockname()
-    bootstrap(registry, address=network.kubernetes_address, api_host=host, api_port=port)
+    api = listening.getsockname()
+    bootstrap(registry, address=network.kubernetes_address, api_host=api[0], api_port=api[1])
     authority = Authority(store, admin_token(state))
+    dns = Dns(store, network.dns_address)
+    kubelet = Kubelet(
+        registry,
+        Images(state.images),
+        network,
+        state_dir=state.pods,
+        api=api,
+        token=_pod_tokens(authority),
+        dns=dns,
+        allocatable=_allocatable(state.read()),
+    )
     controllers = Manager(registry, ControllerOptions(authority=certificates.authority.read_text()))
-    server = ApiServer(registry, authority, None, _tls(certificates), sock=listening)
-    return [controllers, Proxy(registry, network), server]
+    server = ApiServer(registry, authority, kubelet, _tls(certificates), sock=listening)
+    return [controllers, dns, kubelet, Proxy(registry, network), server]
+
+
+def _allocatable(record: Record) -> dict[str, str]:
+    """What the node shall offer in place of its defaults."""
+    given = {"cpu": record.allocatable_cpu, "memory": record.allocatable_memory}
+    return {resource: quantity for resource, quantity in given.items() if quantity}
+
+
+def _pod_tokens(authority: Authority) -> Callable[[Obj, str, int], str]:
+    """How the kubelet gets a token for a pod's service account: it lives as long as the pod, and a while at most."""
+
+    def token(pod: Obj, audience: str, lifetime_s: int) -> str:
+        account = pod["spec"].get("serviceAccountName") or "default"
+        audiences = [audience] if audience else None
+        namespace = pod["metadata"]["namespace"]
+        return authority.token_for(namespace, account, lifetime_s=lifetime_s, audiences=audiences, bound=pod)[0]
+
+    return token
 
 
 def _tls(certificates: Certificates) -> ssl.SSLContext:
