@@ -13,6 +13,7 @@ import ipaddress
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from bluegreen.localkube.kinds import KINDS, Obj
 from bluegreen.localkube.slices import Slices, ready_endpoints
@@ -183,8 +184,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._zone = zone
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # no subclass of it before Python 3.12
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if answer := respond(self._zone, data):
