@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from bluegreen.localkube.forward import Listener, Rule, Target
 from bluegreen.localkube.kinds import KINDS, Obj
+from bluegreen.localkube.load_balancers import LoadBalancers
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.slices import Slices
@@ -97,6 +98,7 @@ class Proxy:
     def __init__(self, registry: Registry, network: Network) -> None:
         self._registry, self._network = registry, network
         self._slices: Slices
+        self._load_balancers = LoadBalancers(registry, network)
         self._open: dict[Key, dict[Address, Listener]] = {}
         self._closed: set[Listener] = set()  # their connections go on
         self._said: dict[Key, set[str]] = {}
@@ -106,6 +108,7 @@ class Proxy:
     async def start(self) -> None:
         """Open the ports of all Services and follow every change."""
         _raise_descriptor_limit()
+        await self._load_balancers.start()
         self._loop = asyncio.get_running_loop()
         store = self._registry.store
         self._slices = Slices(store, self._touch)
@@ -118,6 +121,7 @@ class Proxy:
 
     async def stop(self) -> None:
         """Close every port and end every connection."""
+        await self._load_balancers.stop()
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         for listeners in self._open.values():
