@@ -52,6 +52,7 @@ class Idle:
 
     def __init__(self) -> None:
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.gone: asyncio.Future[Exit] = self.ended
 
     def signal(self, _number: int) -> None:
         """Any signal ends it, well."""

@@ -45,6 +45,7 @@ class ExecSession:
 
     def _pipes(self, container: Container, argv: list[str], env: dict[str, str], stdin: bool) -> Exec:
         in_read, self._input = os.pipe()
+        os.set_blocking(self._input, False)  # a program that does not read must not stop the cluster
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         try:

@@ -111,7 +111,7 @@ class Kubelet:
 
     async def _end_programs(self) -> None:
         running = [c for run in self._runs.values() for c in run.containers if c.running]
-        ends = [c.instance.ended for c in running if c.instance]
+        ends: list[asyncio.Future[Any]] = [c.instance.gone for c in running if c.instance]
         for number in (signal.SIGTERM, signal.SIGKILL):
             for container in running:
                 container.end_now(number)

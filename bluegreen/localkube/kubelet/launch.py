@@ -104,6 +104,7 @@ class Container:
         loop = asyncio.get_running_loop()
         self.started: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[Exit] = loop.create_future()
+        self.gone: asyncio.Future[None] = loop.create_future()  # no process is left, not even the supervisor
         self._loop = loop
         self._execs: dict[int, Exec] = {}
         self._numbers = 0
@@ -178,7 +179,9 @@ class Container:
     def _collect(self) -> None:
         """Wait for the supervisor's process, which ends right after its socket."""
         if self._process.poll() is None:
-            self._loop.call_later(0.02, self._collect)
+            self._loop.call_later(0.01, self._collect)
+        else:
+            _settle(self.gone, None)
 
 
 def _settle(future: asyncio.Future[Any], value: Any) -> None:
