@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import errno
+import os
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
 
-from bluegreen import access
+from bluegreen import access, environment, manifests
 from bluegreen.access import CLUSTER, LOAD_BALANCER, NODE_PORT, PORT_FORWARD, Access, Address
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, TimeoutExpiredError
-from bluegreen.kube import Kube
+from bluegreen.kube import Kube, connect
+from bluegreen.localkube import Cluster
 from bluegreen.settings import Settings, load
 from tests.faulty_api import Fault, FaultyApi
 from tests.test_kube import kube_for
@@ -57,7 +62,7 @@ def settings(way: str = "auto") -> Settings:
     return load({"ACCESS": way, "NAMESPACE": "ns", "SERVICE_NAME": "live"})
 
 
-def cluster(api: FaultyApi, port: int, *, node: str = "127.0.0.1", balancer: str = "", node_port: int = 0) -> None:
+def fill(api: FaultyApi, port: int, *, node: str = "127.0.0.1", balancer: str = "", node_port: int = 0) -> None:
     """A Service ``live`` with a port ``http``, one node and no pods."""
     entry = {"name": "http", "port": port, **({"nodePort": node_port} if node_port else {})}
     status = {"loadBalancer": {"ingress": [{"ip": balancer}]}} if balancer else {}
@@ -74,29 +79,45 @@ def test_an_address_is_a_url() -> None:
 
 
 def test_the_users_way_is_taken_first(api: FaultyApi, kube: Kube, listening: int) -> None:
-    cluster(api, listening, balancer="127.0.0.1", node_port=listening)
+    fill(api, listening, balancer="127.0.0.1", node_port=listening)
     assert Access(kube, settings()).live() == Address("127.0.0.1", listening, LOAD_BALANCER)
 
 
 def test_a_way_that_answers_is_taken_before_one_that_does_not(
-    api: FaultyApi, kube: Kube, listening: int, refusing: int
+    api: FaultyApi, kube: Kube, listening: int, refusing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster(api, refusing, balancer="127.0.0.1", node_port=listening)
+    monkeypatch.setattr(access, "PATIENCE_S", 0.1)
+    fill(api, refusing, balancer="127.0.0.1", node_port=listening)
     assert Access(kube, settings()).live() == Address("127.0.0.1", listening, NODE_PORT)
 
 
+def test_a_better_way_is_given_a_moment_to_come_alive(
+    listening: int, refusing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Address] = []
+    better, worse = Address("127.0.0.1", refusing, LOAD_BALANCER), Address("127.0.0.1", listening, NODE_PORT)
+
+    def look(address: Address) -> int | None:
+        looks.append(address)
+        return errno.ECONNREFUSED if address == better and looks.count(better) < 3 else None
+
+    monkeypatch.setattr(access, "look", look)
+    assert access.answering([better, worse]) == better
+    assert looks.count(better) == 3
+
+
 def test_a_service_without_pods_refuses_and_is_still_a_way(api: FaultyApi, kube: Kube, refusing: int) -> None:
-    cluster(api, refusing, balancer="127.0.0.1")
+    fill(api, refusing, balancer="127.0.0.1")
     assert Access(kube, settings()).live().via == LOAD_BALANCER
 
 
 def test_cluster_addresses_are_for_nodes_on_this_machine(api: FaultyApi, kube: Kube, listening: int) -> None:
-    cluster(api, listening)
+    fill(api, listening)
     assert Access(kube, settings()).live().via == CLUSTER
 
 
 def test_cluster_addresses_of_other_machines_are_not_tried(api: FaultyApi, kube: Kube, listening: int) -> None:
-    cluster(api, listening, node="192.0.2.1")
+    fill(api, listening, node="192.0.2.1")
     found = Access(kube, settings())
     assert found.live().via == PORT_FORWARD
     found.close()
@@ -105,7 +126,7 @@ def test_cluster_addresses_of_other_machines_are_not_tried(api: FaultyApi, kube:
 def test_inside_the_cluster_its_addresses_are_good(
     api: FaultyApi, kube: Kube, listening: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster(api, listening, node="192.0.2.1")
+    fill(api, listening, node="192.0.2.1")
     monkeypatch.setattr(access, "in_this_cluster", lambda server: server == api.url)
     assert Access(kube, settings()).live().via == CLUSTER
 
@@ -119,7 +140,7 @@ def test_a_pod_of_another_cluster_is_not_inside(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_the_right_to_see_nodes_the_pods_tell(api: FaultyApi, kube: Kube, listening: int) -> None:
-    cluster(api, listening)
+    fill(api, listening)
     api.put(f"{PODS}/a", {"status": {"hostIP": "127.0.0.1"}})
     api.fail(None, Fault(403))
     assert Access(kube, settings()).live().via == CLUSTER
@@ -127,20 +148,20 @@ def test_without_the_right_to_see_nodes_the_pods_tell(api: FaultyApi, kube: Kube
 
 @pytest.mark.parametrize("way", [LOAD_BALANCER, NODE_PORT])
 def test_a_way_that_is_not_there_is_refused_by_name(api: FaultyApi, kube: Kube, listening: int, way: str) -> None:
-    cluster(api, listening)
+    fill(api, listening)
     with pytest.raises(CannotStartError, match=f"ACCESS={way}: Service live has no such address"):
         Access(kube, settings(way)).live()
 
 
 def test_a_chosen_way_is_taken_whether_it_answers_or_not(api: FaultyApi, kube: Kube, refusing: int) -> None:
-    cluster(api, refusing, node="192.0.2.1")
+    fill(api, refusing, node="192.0.2.1")
     assert Access(kube, settings(CLUSTER)).live() == Address("127.0.0.1", refusing, CLUSTER)
 
 
 def test_a_missing_service_or_port_is_named(api: FaultyApi, kube: Kube, listening: int) -> None:
     with pytest.raises(CannotStartError, match="no Service live-preview in namespace ns"):
         Access(kube, settings()).preview()
-    cluster(api, listening)
+    fill(api, listening)
     with pytest.raises(CannotStartError, match="Service live has no port named metrics"):
         Access(kube, settings()).live("metrics")
 
@@ -151,7 +172,7 @@ def pod(ip: str = "127.0.0.1", port: int = 8080) -> dict[str, Any]:
 
 
 def test_a_pod_is_reached_by_its_own_address(api: FaultyApi, kube: Kube, listening: int) -> None:
-    cluster(api, listening)
+    fill(api, listening)
     api.put(f"{PODS}/p", pod())
     assert Access(kube, settings()).pod("p") == Address("127.0.0.1", 8080, CLUSTER)
     assert Access(kube, settings()).pod(pod("127.9.9.9")).host == "127.9.9.9"
@@ -306,9 +327,43 @@ def test_a_forward_reaches_a_pod_and_a_services_ready_pod(echo: int) -> None:
 
 
 def test_a_forward_to_nobody_closes_its_connection(api: FaultyApi, kube: Kube, listening: int) -> None:
-    cluster(api, listening, node="192.0.2.1")
+    fill(api, listening, node="192.0.2.1")
     found = Access(kube, settings(PORT_FORWARD))
     address = found.live()
     with socket.create_connection((address.host, address.port), timeout=10) as connection:
         assert connection.recv(1) == b""
     found.close()
+
+
+# --- on a running cluster -------------------------------------------------------------------------------------
+
+
+def test_every_way_leads_to_the_sample(cluster: Cluster) -> None:
+    env = {"CLUSTER": cluster.context, "KUBECONFIG": str(cluster.kubeconfig), "NAMESPACE": f"access-{os.getpid()}"}
+    own = load({**env, "DOCKER_IMAGE": "gremlinsai/backend:v1.0.0", "REPLICAS": "1"})
+    kube = connect(own)
+    environment.set_up(kube, own)
+    try:
+        kube.create(manifests.render(own, "deployment", COLOUR="blue")[0])
+        switch = [{"op": "replace", "path": "/spec/selector/version", "value": "blue"}]
+        for name in (own.service_name, own.preview_service_name):
+            kube.json_patch("Service", name, switch)
+        kube.wait(
+            "Deployment",
+            lambda found: True if any(d.get("status", {}).get("availableReplicas") for d in found) else None,
+            deadline=Deadline(30),
+            awaited="the sample is available",
+        )
+        for way in ("auto", LOAD_BALANCER, NODE_PORT, CLUSTER):
+            found = Access(kube, dataclasses.replace(own, access=way))
+            address = found.live()
+            access.await_reachable(address, Deadline(10))
+            assert address.via == (LOAD_BALANCER if way == "auto" else way)
+            assert b"v1.0.0" in urllib.request.urlopen(f"{address.url}/").read()
+        assert found.preview().via == CLUSTER
+        [pod] = kube.list("Pod")
+        assert b"# TYPE" in urllib.request.urlopen(f"{found.pod(pod, 'metrics').url}/metrics").read()
+        assert kube.logs(pod["metadata"]["name"])
+    finally:
+        environment.reset(kube, own)
+        kube.close()
