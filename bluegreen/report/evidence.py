@@ -39,7 +39,7 @@ def _parts(capture: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _events(events: list[Mapping[str, Any]]) -> str:
-    return f'<table class="bg-table">{"".join(map(_event, events))}</table>'
+    return f'<table class="bg-table bg-events">{"".join(map(_event, events))}</table>'
 
 
 def _event(event: Mapping[str, Any]) -> str:

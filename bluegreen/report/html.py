@@ -62,7 +62,7 @@ def _stages(record: Record) -> str:
     if not rows:
         return ""
     head = "<tr><th>Stage</th><th>Verdict</th><th>Tests passed</th><th>Time</th><th></th></tr>"
-    return f'<h2>Stages</h2><table class="bg-table">{head}{rows}</table>'
+    return f'<h2>Stages</h2><table class="bg-table bg-stages">{head}{rows}</table>'
 
 
 def _stage(name: str, stage: Mapping[str, Any]) -> str:

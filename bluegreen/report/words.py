@@ -107,7 +107,7 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Service": record.get("service"),
         "Replicas": record.get("replicas"),
         "Started": record.get("started_at"),
-        **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items()},
+        **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items() if name != "pid"},
         "Took": seconds((record.get("durations_s") or {}).get("total")),
         "Old colour": (record.get("drain") or {}).get("how"),
         "Release": record.get("release_id"),
