@@ -211,7 +211,9 @@ def look(address: Address) -> int | None:
 
 
 def container_port(pod: Obj, name: str) -> int:
-    """The number of a pod's named port."""
+    """The number of a pod's named port; a number in digits is itself, as in a scrape annotation."""
+    if name.isdecimal():
+        return int(name)
     for container in pod["spec"]["containers"]:
         for port in container.get("ports") or []:
             if port.get("name") == name:
