@@ -21,6 +21,7 @@ from bluegreen.localkube import discovery, openapi
 from bluegreen.localkube.authority import Authority, service_account, unauthorized
 from bluegreen.localkube.http import answers, bodies, objects, options, paths
 from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.http.measured import MEASURED
 from bluegreen.localkube.http.paths import Target
 from bluegreen.localkube.http.subresources import SUBRESOURCES
 from bluegreen.localkube.rbac import Attributes, User
@@ -29,8 +30,10 @@ from bluegreen.localkube.status import ApiError, forbidden
 
 if TYPE_CHECKING:
     from bluegreen.localkube.http.pods import PodDoor
+    from bluegreen.localkube.resource_metrics import ResourceMetrics
 
 _LOG = logging.getLogger(__name__)
+_LONG = frozenset(["attach", "exec", "log", "portforward"])
 _HEALTH = frozenset(["/healthz", "/readyz", "/livez"])
 _NAMES = frozenset(
     ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
@@ -51,7 +54,9 @@ class ApiServer:
         tls: ssl.SSLContext,
         *,
         sock: socket.socket | None = None,
+        metrics: ResourceMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._registry, self._authority, self._pods, self._tls = registry, authority, pods, tls
         self._sock = sock
         self._runner: web.ServerRunner | None = None
@@ -168,9 +173,12 @@ class ApiServer:
         self._require(user, target.attributes(verb or request.method.lower(), named))
         kind = paths.check_served(target, verb)
         form = answers.form_of(request.headers.get("Accept", ""))
-        call = Call(request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods)
-        handler = SUBRESOURCES.get((kind.kind, target.subresource)) or objects.VERBS[verb]
-        if verb != "watch":
+        call = Call(
+            request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods, self._metrics
+        )
+        handler = SUBRESOURCES.get((kind.kind, target.subresource)) or MEASURED.get((kind.kind, verb))
+        handler = handler or objects.VERBS[verb]
+        if verb != "watch" and target.subresource not in _LONG:
             return await handler(call)
         return await self._stream(handler, call)
 

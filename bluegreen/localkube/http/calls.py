@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bluegreen.localkube.authority import Authority
     from bluegreen.localkube.http.pods import PodDoor
     from bluegreen.localkube.registry import Registry
+    from bluegreen.localkube.resource_metrics import ResourceMetrics
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Call:
     registry: Registry
     authority: Authority
     pods: PodDoor | None
+    metrics: ResourceMetrics | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bluegreen.localkube.controllers.disruption import evict
 from bluegreen.localkube.controllers.scheduler import bind
-from bluegreen.localkube.http import answers, options
+from bluegreen.localkube.http import answers, channels, options, pods
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.objects import Handler
 from bluegreen.localkube.status import bad_request, conflict
@@ -54,7 +54,11 @@ async def eviction(call: Call) -> web.StreamResponse:
 
 SUBRESOURCES: dict[tuple[str, str], Handler] = {
     ("ServiceAccount", "token"): token,
+    ("Pod", "attach"): channels.attach,
     ("Pod", "binding"): binding,
     ("Pod", "eviction"): eviction,
+    ("Pod", "exec"): channels.exec_,
+    ("Pod", "log"): pods.log,
+    ("Pod", "portforward"): channels.portforward,
 }
 """(kind, subresource) -> handler; what is not here is a view that objects.VERBS reads and writes."""

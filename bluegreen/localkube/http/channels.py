@@ -1,0 +1,230 @@
+"""exec, attach and port-forward over WebSockets: messages whose first byte says which stream they belong to.
+
+The subprotocols are Kubernetes' v4.channel.k8s.io and v5.channel.k8s.io (which adds the end of an input stream).
+SPDY upgrades are refused for exec; kubectl's port-forward tunnels SPDY through a WebSocket (see ``spdy``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from bluegreen.localkube.http import options, spdy
+from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.http.pods import Program, door
+from bluegreen.localkube.kinds import Obj
+from bluegreen.localkube.kubelet.logs import LogOptions
+from bluegreen.localkube.status import ApiError, bad_request
+
+STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+_SUCCESS: Obj = {"metadata": {}, "status": "Success"}
+_CHUNK = 64 * 1024
+
+
+async def exec_(call: Call) -> web.StreamResponse:
+    """pods/NAME/exec: run a program in a container."""
+    _require_upgrade(call)
+    query = parse_qs(call.request.raw_path.partition("?")[2], keep_blank_values=True)
+    command = query.get("command", [])
+    if not command:
+        raise bad_request("you must specify at least 1 command for the container")
+    target, tty = call.target, options.flag(call.query, "tty")
+    takes_input = options.flag(call.query, "stdin")
+    program = door(call).exec(
+        target.namespace, target.name, call.query.get("container", ""), command, stdin=takes_input, tty=tty
+    )
+    try:
+        socket = await _upgraded(call, PROTOCOLS)
+        await _converse(socket, program, call.query)
+        await _say_end(socket, program)
+    finally:
+        program.close()
+    await socket.close()
+    return socket
+
+
+async def attach(call: Call) -> web.StreamResponse:
+    """pods/NAME/attach: what the container says from now on. Its input is not connected to anything."""
+    _require_upgrade(call)
+    if options.flag(call.query, "stdin"):
+        raise bad_request("this cluster does not attach to the input of a running container")
+    target = call.target
+    asked = LogOptions(follow=True, tail_lines=0)
+    text = door(call).logs(target.namespace, target.name, call.query.get("container", ""), asked)
+    socket = await _upgraded(call, PROTOCOLS)
+    await _until_closed(socket, _copy_text(socket, text))
+    await _send(socket, ERROR, orjson.dumps(_SUCCESS))
+    await socket.close()
+    return socket
+
+
+async def portforward(call: Call) -> web.StreamResponse:
+    """pods/NAME/portforward: connections to a pod's ports, tunnelled SPDY (kubectl) or two channels a port."""
+    _require_upgrade(call)
+    address = door(call).pod_address(call.target.namespace, call.target.name)
+    if not address:
+        raise bad_request(f"unable to forward port because pod is not running. Current status={_phase(call)}")
+    if spdy.SUBPROTOCOL in _offered(call):
+        socket = await _upgraded(call, (spdy.SUBPROTOCOL,))
+        await spdy.Forwarder(socket, address).run()
+    else:
+        ports = _ports(call)
+        socket = await _upgraded(call, PROTOCOLS)
+        await _forward(socket, address, ports)
+    await socket.close()
+    return socket
+
+
+# -- the handshake -----------------------------------------------------------------------------------------------
+def _require_upgrade(call: Call) -> None:
+    if call.request.headers.get("Upgrade", "").lower() != "websocket":
+        raise bad_request("Upgrade request required")
+
+
+def _offered(call: Call) -> list[str]:
+    return [word.strip() for word in call.request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+
+
+async def _upgraded(call: Call, protocols: tuple[str, ...]) -> web.WebSocketResponse:
+    socket = web.WebSocketResponse(protocols=protocols, autoping=True, max_msg_size=0, compress=False)
+    await socket.prepare(call.request)
+    return socket
+
+
+async def _send(socket: web.WebSocketResponse, channel: int, data: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        await socket.send_bytes(bytes([channel]) + data)
+
+
+# -- a program's streams -------------------------------------------------------------------------------------------
+async def _converse(socket: web.WebSocketResponse, program: Program, query: options.Query) -> None:
+    """Copy streams until the program has said everything, or the client has gone."""
+    copies = [(STDOUT, program.stdout, "stdout"), (STDERR, program.stderr, "stderr")]
+    says = [_copy(socket, channel, queue, wanted=options.flag(query, name)) for channel, queue, name in copies]
+    await _until_closed(socket, asyncio.gather(*says), program)
+
+
+async def _copy(socket: web.WebSocketResponse, channel: int, queue: asyncio.Queue[bytes], *, wanted: bool) -> None:
+    while data := await queue.get():
+        if wanted:
+            await _send(socket, channel, data)
+
+
+async def _copy_text(socket: web.WebSocketResponse, text: AsyncIterator[bytes]) -> None:
+    async for data in text:
+        await _send(socket, STDOUT, data)
+
+
+async def _until_closed(
+    socket: web.WebSocketResponse,
+    copying: Coroutine[Any, Any, Any] | asyncio.Future[Any],
+    program: Program | None = None,
+) -> None:
+    """Run the copying to its end, listening meanwhile; a client that goes ends it."""
+    tasks = {asyncio.ensure_future(copying), asyncio.ensure_future(_listen(socket, program))}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _listen(socket: web.WebSocketResponse, program: Program | None) -> None:
+    """Hand the client's messages to the program, until the client closes."""
+    async for message in socket:
+        data = message.data.encode() if message.type == WSMsgType.TEXT else message.data
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY) or not data or program is None:
+            continue
+        if data[0] == STDIN:
+            await program.write(data[1:])
+        elif data[0] == CLOSE and data[1:2] == bytes([STDIN]):
+            program.close_input()
+        elif data[0] == RESIZE:
+            _resize(program, data[1:])
+
+
+def _resize(program: Program, text: bytes) -> None:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        size = orjson.loads(text)
+        program.resize(int(size["Width"]), int(size["Height"]))
+
+
+async def _say_end(socket: web.WebSocketResponse, program: Program) -> None:
+    """The program's exit code, on the error channel."""
+    if socket.closed:
+        return
+    try:
+        code = await program.ended
+    except Exception as error:
+        status = ApiError(500, "InternalError", f"error executing command in container: {error}", {}).as_status()
+    else:
+        status = _SUCCESS if code == 0 else _exit_status(code)
+    await _send(socket, ERROR, orjson.dumps(status))
+
+
+def _exit_status(code: int) -> Obj:
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    message = f"command terminated with non-zero exit code: exit status {code}"
+    return {
+        "metadata": {}, "status": "Failure", "message": message, "reason": "NonZeroExitCode",
+        "details": {"causes": causes},
+    }  # fmt: skip
+
+
+# -- ports over channels -------------------------------------------------------------------------------------------
+def _ports(call: Call) -> list[int]:
+    query = parse_qs(call.request.raw_path.partition("?")[2])
+    words = [word for text in query.get("ports", []) for word in text.split(",")]
+    if not words or not all(word.isascii() and word.isdecimal() and 0 < int(word) < 65536 for word in words):
+        raise bad_request('query parameter "ports" is required: one or more port numbers')
+    return [int(word) for word in words]
+
+
+async def _forward(socket: web.WebSocketResponse, address: str, ports: list[int]) -> None:
+    """Two channels a port, data and error, each opened by a message with the port's number."""
+    for index, port in enumerate(ports):
+        for channel in (2 * index, 2 * index + 1):
+            await _send(socket, channel, port.to_bytes(2, "little"))
+    writers: dict[int, asyncio.StreamWriter] = {}
+    copying = [
+        asyncio.ensure_future(_connect(socket, 2 * index, address, port, writers)) for index, port in enumerate(ports)
+    ]
+    try:
+        async for message in socket:
+            data = message.data
+            if message.type == WSMsgType.BINARY and data and data[0] in writers and len(data) > 1:
+                writers[data[0]].write(data[1:])
+                await writers[data[0]].drain()
+    except ConnectionError:
+        pass
+    finally:
+        for task in copying:
+            task.cancel()
+        for writer in writers.values():
+            writer.close()
+
+
+async def _connect(
+    socket: web.WebSocketResponse, channel: int, address: str, port: int, writers: dict[int, asyncio.StreamWriter]
+) -> None:
+    try:
+        reader, writer = await asyncio.open_connection(address, port)
+    except OSError as error:
+        await _send(socket, channel + 1, f"error forwarding port {port}: {error}".encode())
+        return
+    writers[channel] = writer
+    while data := await reader.read(_CHUNK):
+        await _send(socket, channel, data)
+
+
+def _phase(call: Call) -> str:
+    pod = call.registry.get(call.kind, call.target.namespace, call.target.name)
+    return str((pod.get("status") or {}).get("phase", ""))
