@@ -28,6 +28,7 @@ _GROUP_ORDER = (
     "rbac.authorization.k8s.io",
     "coordination.k8s.io",
     "discovery.k8s.io",
+    "metrics.k8s.io",
 )
 _ROOT_PATHS = ("/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version")
 

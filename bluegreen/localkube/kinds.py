@@ -36,7 +36,7 @@ class Kind:
     """One kind. ``group`` is "" for the core group; ``plural`` is the resource's name in paths.
 
     ``generation``: the server counts changes of the spec in metadata.generation.
-    ``stored``: False for reviews, which are answered and forgotten.
+    ``stored``: False for reviews, which are answered and forgotten, and for what is measured when asked for.
     ``fields``: field selectors beside metadata.name and metadata.namespace.
     ``field_refusal``: how an unknown field selector is refused; "" is the general sentence.
     ``create_on_update``: a PUT of an absent object creates it.
@@ -340,7 +340,19 @@ def _access() -> list[Kind]:
     ]
 
 
-KINDS: dict[str, Kind] = {kind.kind: kind for kind in [*_core(), *_workloads(), *_networking(), *_access()]}
+def _measured() -> list[Kind]:
+    return [
+        Kind(
+            "metrics.k8s.io", "v1beta1", name, plural, singular="", namespaced=namespaced, verbs=("get", "list"),
+            stored=False,
+        )
+        for name, plural, namespaced in (("NodeMetrics", "nodes", False), ("PodMetrics", "pods", True))
+    ]  # fmt: skip
+
+
+KINDS: dict[str, Kind] = {
+    kind.kind: kind for kind in [*_core(), *_workloads(), *_networking(), *_access(), *_measured()]
+}
 """Every kind by its CamelCase name."""
 
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS.values()}

@@ -84,7 +84,7 @@ def answer(path: str, accept: str = "") -> tuple[bytes, str] | None:
         return (_v2_protobuf(), _V2_PROTOBUF) if "protobuf" in accept else (orjson.dumps(_v2()), JSON)
     if path == ROOT:
         return orjson.dumps(index()), JSON
-    for group, version in GROUP_VERSIONS:
+    for group, version in _described():
         if path == f"{ROOT}/{_place(group, version)}":
             return document(group, version), JSON
     return None
@@ -92,8 +92,14 @@ def answer(path: str, accept: str = "") -> tuple[bytes, str] | None:
 
 def index() -> Obj:
     """Where each group version's document lies; the hash in the address changes with the documents."""
-    places = sorted(_place(group, version) for group, version in GROUP_VERSIONS)
+    places = sorted(_place(group, version) for group, version in _described())
     return {"paths": {place: {"serverRelativeURL": f"{ROOT}/{place}?hash={_hash()}"} for place in places}}
+
+
+@cache
+def _described() -> frozenset[tuple[str, str]]:
+    """The group versions whose kinds the schema table knows: all but what is only measured."""
+    return GROUP_VERSIONS - {("metrics.k8s.io", "v1beta1")}
 
 
 def _v2() -> Obj:

@@ -20,6 +20,7 @@ from bluegreen.localkube.kubelet.kubelet import Kubelet
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.proxy import Proxy
 from bluegreen.localkube.registry import Registry
+from bluegreen.localkube.resource_metrics import ResourceMetrics
 from bluegreen.localkube.server import ApiServer
 from bluegreen.localkube.state import Record, StateDir
 from bluegreen.localkube.store import Store
@@ -61,8 +62,9 @@ def of(
         dns=dns,
         allocatable=_allocatable(state.read()),
     )
-    controllers = Manager(registry, ControllerOptions(authority=certificates.authority.read_text()))
-    server = ApiServer(registry, authority, kubelet, _tls(certificates), sock=listening)
+    metrics = ResourceMetrics(store, kubelet.usage)
+    controllers = Manager(registry, ControllerOptions(certificates.authority.read_text(), metrics.pod))
+    server = ApiServer(registry, authority, kubelet, _tls(certificates), sock=listening, metrics=metrics)
     return [controllers, dns, kubelet, Proxy(registry, network), server]
 
 

@@ -11,6 +11,7 @@ from bluegreen.localkube import discovery, openapi
 from bluegreen.localkube.kinds import ALL_VERBS, GROUP_VERSIONS, KINDS
 
 Obj = dict[str, Any]
+DESCRIBED = GROUP_VERSIONS - {("metrics.k8s.io", "v1beta1")}  # a real metrics-server's schema is its own matter
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -100,7 +101,7 @@ def parsed(path: str) -> Obj:
 
 def test_every_group_version_has_an_openapi_document_at_the_address_its_index_gives() -> None:
     paths = parsed("/openapi/v3")["paths"]
-    assert len(paths) == len(GROUP_VERSIONS)
+    assert len(paths) == len(DESCRIBED)
     for place, entry in paths.items():
         address = entry["serverRelativeURL"].partition("?")[0]
         assert address == f"/openapi/v3/{place}"
@@ -122,7 +123,7 @@ def test_schemas_carry_merge_keys_and_descriptions() -> None:
     assert "containers" in containers["description"].lower()
 
 
-@pytest.mark.parametrize(("group", "version"), sorted(GROUP_VERSIONS))
+@pytest.mark.parametrize(("group", "version"), sorted(DESCRIBED))
 def test_every_reference_in_a_document_leads_somewhere(group: str, version: str) -> None:
     place = f"apis/{group}/{version}" if group else f"api/{version}"
     body = parsed(f"/openapi/v3/{place}")
