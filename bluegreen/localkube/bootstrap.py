@@ -50,11 +50,14 @@ def _point_at(registry: Registry, host: str, port: int) -> None:
     }
     for kind, wanted in (("EndpointSlice", slice_), ("Endpoints", endpoints)):
         _ensure(registry, kind, "default", wanted)
-        content = {key: value for key, value in wanted.items() if key not in ("metadata", "addressType")}
-        registry.modify(
-            KINDS[kind], "default", "kubernetes", lambda obj, new=content: obj.update(new), manager=_MANAGER,
-            subresource="",
-        )  # fmt: skip
+        _update(registry, kind, {key: wanted[key] for key in ("endpoints", "ports", "subsets") if key in wanted})
+
+
+def _update(registry: Registry, kind: str, content: Obj) -> None:
+    def change(obj: Obj) -> None:
+        obj.update(content)
+
+    registry.modify(KINDS[kind], "default", "kubernetes", change, manager=_MANAGER, subresource="")
 
 
 def _ensure(registry: Registry, kind: str, namespace: str, obj: Obj) -> None:
