@@ -74,7 +74,9 @@ def _handover(probe: Mapping[str, Any]) -> str:
 
 def _last(at_ms: float, window_ms: float) -> str:
     """When the last answer came; at the window's end nobody knows yet. A kept connection stays until it is drained."""
-    return f"{at_ms:.0f} ms" if at_ms < window_ms - 500 else "beyond this picture"
+    if at_ms >= window_ms - 500:
+        return "beyond this picture"
+    return f"{at_ms:.0f} ms" if at_ms > 0 else "before it"
 
 
 def _legend(probe: Mapping[str, Any], colour_of: Callable[[str], str]) -> str:
