@@ -63,18 +63,14 @@ class Half(asyncio.Protocol):
     peer: Half
     transport: asyncio.Transport
 
-    def __init__(self, finished: Callable[[Half], None], paused: bool = False) -> None:
-        """``paused``: read nothing until told to, for there is nobody to write it to yet."""
+    def __init__(self, finished: Callable[[Half], None]) -> None:
         self._finished = finished
-        self._paused = paused
         self._read_all = False
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        if self._paused:
-            transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         self.peer.transport.write(data)
@@ -177,9 +173,12 @@ class Listener:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             client.close()
             return
-        front, back = Half(self._halves.discard, paused=True), Half(self._halves.discard)
+        front, back = Half(self._halves.discard), Half(self._halves.discard)
         front.peer, back.peer = back, front
         await self._loop.connect_accepted_socket(lambda: front, client)
+        front.transport.pause_reading()  # nobody to write to yet; in connection_made Python 3.11.2 would ignore it
+        # there is nobody to write to yet; not in connection_made: before Python 3.11.6 reading began in spite of it
+        front.transport.pause_reading()
         await self._loop.connect_accepted_socket(lambda: back, target)
         self._halves |= {front, back} if not back.lost else set()
         front.transport.resume_reading()

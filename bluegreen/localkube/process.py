@@ -104,8 +104,9 @@ def _launch(state: StateDir, options: Options, writing: int, log: BinaryIO) -> N
 
 def _environment() -> dict[str, str]:
     kept = {key: os.environ[key] for key in KEPT if key in os.environ}
-    package = str(Path(__file__).parents[2])  # the daemon and the pods' processes run this very code
-    return kept | {"PYTHONPATH": package, "PYTHONUNBUFFERED": "1"}
+    package = str(Path(__file__).parents[2])  # the daemon is to run this very code
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+    return kept | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _log(state: StateDir) -> BinaryIO:
