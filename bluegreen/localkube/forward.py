@@ -176,7 +176,6 @@ class Listener:
         front, back = Half(self._halves.discard), Half(self._halves.discard)
         front.peer, back.peer = back, front
         await self._loop.connect_accepted_socket(lambda: front, client)
-        front.transport.pause_reading()  # nobody to write to yet; in connection_made Python 3.11.2 would ignore it
         # there is nobody to write to yet; not in connection_made: before Python 3.11.6 reading began in spite of it
         front.transport.pause_reading()
         await self._loop.connect_accepted_socket(lambda: back, target)
