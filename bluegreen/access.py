@@ -7,7 +7,9 @@ port-forward through the API server. ACCESS names one of them instead. What was 
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import http.client
 import os
 import socket
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
 
-from bluegreen import clock
+from bluegreen import clock, localkube
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, TimeoutExpiredError
 from bluegreen.kube import Forbidden, Kube
@@ -28,6 +30,9 @@ LOAD_BALANCER, NODE_PORT, CLUSTER, PORT_FORWARD = "load-balancer", "node-port", 
 
 CONNECT_S = 0.5
 """A choice: a first look at an address; one that hangs is not the one to take."""
+
+ANSWER_S = 2.0
+"""A choice: how long one request may take while the first answer is awaited."""
 
 PATIENCE_S = 2.0
 """How long a better address may refuse while a worse one answers: the addresses of a Service come alive one after the
@@ -126,7 +131,7 @@ class Access:
         cluster = service["spec"].get("clusterIP")
         if cluster and cluster != "None" and (self._inside or self._settings.access == CLUSTER):
             found.append(Address(cluster, port["port"], CLUSTER))
-        return found
+        return [_openable(address) for address in found]
 
     def _forwarded(self, forward: Forward) -> Address:
         host, port = self._forwards.open(forward)
@@ -163,7 +168,7 @@ class Access:
             if a["type"] == "InternalIP"
         ]
         hosts = internal or self._hosts_of_pods()
-        return bool(hosts) and all(ip_address(host).is_loopback for host in hosts)
+        return bool(hosts) and all(map(_loopback, hosts))
 
     def _hosts_of_pods(self) -> list[str]:
         """The nodes' addresses as the application's pods state them: for an account that may not list nodes."""
@@ -171,14 +176,30 @@ class Access:
         return sorted({str(host) for pod in pods if (host := (pod.get("status") or {}).get("hostIP"))})
 
 
-def await_reachable(address: Address, deadline: Deadline) -> float:
-    """Wait until an address takes connections; returns after how many seconds. Available is not yet reachable."""
-    while (problem := look(address)) is not None:
+def await_reachable(address: Address, deadline: Deadline, path: str = "/") -> float:
+    """Wait until something behind an address answers HTTP, whatever it says; returns after how many seconds.
+
+    Available is not yet reachable, and a proxy takes connections before there is anybody behind it.
+    """
+    while (problem := ask(address, path)) is not None:
         if deadline.expired:
-            awaited = f"{address} takes connections"
-            raise TimeoutExpiredError(awaited, deadline.elapsed_s, os.strerror(problem), "Set ACCESS to another way.")
+            awaited, remedy = f"{address} answers", "Set ACCESS to another way."
+            raise TimeoutExpiredError(awaited, deadline.elapsed_s, problem, remedy)
         clock.sleep_s(min(PAUSE_S, deadline.remaining_s))
     return deadline.elapsed_s
+
+
+def ask(address: Address, path: str) -> str | None:
+    """Make one request: ``None`` when it was answered, else what went wrong."""
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        connection.getresponse()
+    except (OSError, http.client.HTTPException) as problem:
+        return str(problem) or type(problem).__name__
+    finally:
+        connection.close()
+    return None
 
 
 def answering(addresses: list[Address]) -> Address | None:
@@ -189,7 +210,7 @@ def answering(addresses: list[Address]) -> Address | None:
     moment = Deadline(PATIENCE_S)
     while True:
         problems = {address: look(address) for address in addresses}
-        near = [a for a in addresses if problems[a] in _REFUSED and not _never(a)]
+        near = [a for a in addresses if problems[a] in _REFUSED]
         taken = next((a for a in addresses if problems[a] is None), None)
         if taken is None:
             return next(iter(near + [a for a in addresses if a.via == CLUSTER]), None)
@@ -239,18 +260,23 @@ def in_this_cluster(server: str) -> bool:
     return bool(host) and server.startswith((f"https://{host}:", f"https://[{host}]:"))
 
 
-def _never(address: Address) -> bool:
-    """Whether nothing will ever listen there: a port below 1024 of this machine that this user may not open.
-
-    The embedded cluster runs as this user, and then its NodePort carries the traffic.
-    """
-    if address.port >= 1024 or not ip_address(address.host).is_loopback:
-        return False
-    with socket.socket(socket.AF_INET) as probe:
+def _openable(address: Address) -> Address:
+    """The address as the embedded cluster serves it: the cluster runs as this user, and a port below 1024 that this
+    user may not open is open so much higher."""
+    if address.port >= 1024 or not _loopback(address.host):
+        return address
+    with socket.socket(socket.AF_INET) as attempt:
         try:
-            probe.bind((address.host, address.port))
+            attempt.bind((address.host, address.port))
         except PermissionError:
-            return True
-        except OSError:
-            return False
-    return False
+            return dataclasses.replace(address, port=address.port + localkube.UNPRIVILEGED_OFFSET)
+        except OSError:  # in use: then it is open
+            return address
+    return address
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"

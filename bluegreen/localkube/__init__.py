@@ -19,12 +19,14 @@ from bluegreen.errors import CannotStartError
 from bluegreen.localkube import process
 from bluegreen.localkube.images import Image, Images
 from bluegreen.localkube.not_emulated import NOT_EMULATED
+from bluegreen.localkube.ports import UNPRIVILEGED_OFFSET
 from bluegreen.localkube.process import Options
 from bluegreen.localkube.state import DEFAULT_NAME, Record, StateDir, directory, fingerprint, names
 
 __all__ = [
     "DEFAULT_NAME",
     "NOT_EMULATED",
+    "UNPRIVILEGED_OFFSET",
     "Cluster",
     "Image",
     "Options",

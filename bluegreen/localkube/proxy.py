@@ -17,12 +17,12 @@ from bluegreen.localkube.forward import Listener, Rule, Target
 from bluegreen.localkube.kinds import KINDS, Obj
 from bluegreen.localkube.load_balancers import LoadBalancers
 from bluegreen.localkube.network import Network
+from bluegreen.localkube.ports import UNPRIVILEGED_OFFSET
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.slices import Slices
 
 SERVICE = KINDS["Service"]
 COMPONENT = "kube-proxy"
-UNPRIVILEGED_OFFSET = 10000  # where a port below 1024 may not be bound: the same address, this much higher
 RETRY_S = 5.0  # until a port that was in use is tried again
 Key = tuple[str, str]
 Address = tuple[str, int]
