@@ -21,7 +21,7 @@ Obj = dict[str, Any]
 class Act(IntEnum):
     """What is done with the value of a field."""
 
-    ZERO_GOES = 0  # a scalar, list or map that is left out when empty
+    ZERO_GOES = 0  # a scalar that is left out when empty
     NULL_GOES = 1  # a pointer to a scalar, or a value of any shape
     STRUCT = 2  # always there
     STRUCT_OR_NULL = 3  # a pointer to a struct
@@ -34,6 +34,7 @@ class Act(IntEnum):
     QUANTITIES = 10  # a map of quantities
     PORT = 11  # an int or string that is always there
     STRUCT_MAP = 12  # a map of structs
+    SCALARS = 13  # a list or map of scalars
 
 
 class Plan:
@@ -52,7 +53,7 @@ class Plan:
 
 _ABSENT = object()
 _STRUCT_ZERO = object()
-_SCALAR_ZERO: dict[str, Any] = {"string": "", "boolean": False, "int32": 0, "int64": 0, "double": 0, "bytes": ""}
+_SCALAR_ZERO: dict[str, Any] = {"string": "", "boolean": False, "int32": 0, "int64": 0, "double": 0}
 
 
 def _act(field: Field) -> Act:
@@ -65,7 +66,7 @@ def _act(field: Field) -> Act:
     if field.item is not None and field.item.is_struct:
         return Act.STRUCTS if field.type == "list" else Act.STRUCT_MAP
     if field.item is not None:
-        return Act.NULL_STAYS if field.omit == "never" else Act.ZERO_GOES
+        return Act.SCALARS
     if field.is_struct:
         return Act.STRUCT_OR_NULL if field.pointer else Act.STRUCT
     if field.pointer or field.type == "any":
@@ -142,9 +143,11 @@ def _replaced(obj: Obj, key: str, value: Any, act: Act, field: Field) -> bool:
     elif act == Act.STRUCTS:
         if not value:
             return field.omit == "never"
-        plan = _plan(field.item.type)  # type: ignore[union-attr]
-        for item in value:
-            _tidy(item, plan)
+        _tidy_items(value, _plan(_item_of(field).type))
+    elif act == Act.SCALARS:
+        if not value:
+            return field.omit == "never"
+        _no_nulls(value, _item_of(field))
     elif act == Act.QUANTITIES:
         if not value:
             return False
@@ -153,6 +156,30 @@ def _replaced(obj: Obj, key: str, value: Any, act: Act, field: Field) -> bool:
     else:
         return _scalar_replaced(obj, key, value, act, field)
     return True
+
+
+def _item_of(field: Field) -> Field:
+    if field.item is None:
+        raise TypeError(f"{field.type} has no items")
+    return field.item
+
+
+def _tidy_items(items: list[Any], plan: Plan) -> None:
+    for place, item in enumerate(items):
+        if item is None:
+            item = items[place] = {}
+        _tidy(item, plan)
+
+
+def _no_nulls(value: Any, item: Field) -> None:
+    """Go reads null items of lists and maps as zero values, byte strings aside."""
+    if isinstance(value, dict):
+        if item.type == "time":
+            value.update({key: time_text(each, micro=False) for key, each in value.items() if each})
+        if None in value.values():
+            value.update({key: _SCALAR_ZERO.get(item.type) for key, each in value.items() if each is None})
+    elif None in value:
+        value[:] = [_SCALAR_ZERO.get(item.type) if each is None else each for each in value]
 
 
 def _null_stays(obj: Obj, key: str, field: Field) -> bool:
@@ -173,7 +200,7 @@ def _scalar_replaced(obj: Obj, key: str, value: Any, act: Act, field: Field) -> 
         if not value:
             return field.omit == "never"
         for item in value.values():
-            _tidy(item, _plan(field.item.type))  # type: ignore[union-attr]
+            _tidy(item, _plan(_item_of(field).type))
     elif act == Act.PORT:
         obj[key] = 0 if value is None else value
     elif act == Act.ZERO_STAYS and value is None:

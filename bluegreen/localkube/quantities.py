@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 NANO = 10**9
+_MOST = (2**63 - 1) * NANO  # what the server's integers hold
 _SHAPE = re.compile(r"([+-]?)([0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
 _NUMBER = re.compile(r"([0-9]*)\.?([0-9]*)")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
@@ -46,7 +47,8 @@ def _split(text: str) -> tuple[int, str]:
         raise QuantityError(WRONG_FORMAT)
     sign, number, suffix = found.groups()
     if suffix in BINARY:
-        return _scaled(sign, number, NANO << BINARY[suffix], 1), "binary"
+        nano = _scaled(sign, number, NANO << BINARY[suffix], 1)
+        return max(-_MOST, min(_MOST, nano)), "binary"
     exponent = _EXPONENT.fullmatch(suffix)
     if suffix not in DECIMAL and not exponent:
         raise QuantityError(WRONG_SUFFIX)
@@ -96,7 +98,7 @@ def _decimal(nano: int, form: str) -> str:
 
 
 def _binary(nano: int) -> str:
-    number, power = -(-nano // NANO), 0
+    number, power = nano // NANO, 0
     while number and number % 1024 == 0 and power < 60:
         number, power = number // 1024, power + 10
     return f"{number}{_BINARY_SUFFIX.get(power, '')}"
@@ -104,14 +106,22 @@ def _binary(nano: int) -> str:
 
 def written(nano: int, form: str = "decimal") -> str:
     """Nano-units as the server writes them; ``form`` is "decimal", "binary" (Ki, Mi, ...) or "exponent"."""
-    if form == "binary" and abs(nano) >= 1024 * NANO:
+    if form == "binary" and abs(nano) >= 1024 * NANO and nano % NANO == 0:
         return _binary(nano)
     return _decimal(nano, "decimal" if form == "binary" else form)
 
 
+_PADDING = re.compile(r"^\+?0*(?=[0-9])|\.(?=[a-zA-Z]|$)")
+
+
 @lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
-    return written(*_split(text))
+    nano, form = _split(text)
+    canonical_text = written(nano, form)
+    # a text that is canonical but for its padding stays as it came: the server keeps what it need not rewrite
+    if nano and form == "decimal" and _PADDING.sub("", text) == canonical_text:
+        return text
+    return canonical_text
 
 
 def canonical(quantity: str | int | float) -> str:

@@ -55,6 +55,8 @@ class Field:
         self.atomic: bool = "a" in row
         self.default: Any = row.get("d")
         self._go: str = row.get("g", "")
+        if self.item is not None and self._go.startswith(("[]", "map[string]")) and not self.item.is_struct:
+            self.item._go = self._go.partition("]")[2]
         self._struct: Struct | None = None
 
     @property

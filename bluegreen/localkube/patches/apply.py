@@ -11,13 +11,15 @@ import json
 from bluegreen import clock
 from bluegreen.localkube import schema
 from bluegreen.localkube.patches import managers, typed, walks
-from bluegreen.localkube.patches.field_sets import Node, difference, intersection, paths, union
+from bluegreen.localkube.patches.field_sets import SELF, Node, difference, intersection, paths, union
 from bluegreen.localkube.patches.managers import Entry, Obj
 from bluegreen.localkube.schema import Field
 from bluegreen.localkube.status import ApiError, bad_request
 
 BEFORE_FIRST_APPLY = "before-first-apply"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+IDENTITY: Node = {"f:apiVersion": SELF, "f:kind": SELF, "f:metadata": {"f:name": SELF}}
+"""What every configuration states although nobody is recorded as its owner."""
 Conflicts = list[tuple[Entry, Node]]
 
 
@@ -37,7 +39,7 @@ def server_side_apply(
     before = next((held for held in entries if managers.identity_of(held) == identity), None)
     merged = typed.merged(root, base, config)
     if before is not None and before["fieldsV1"]:
-        owned = _owned([held for held in entries if held is not before], stated)
+        owned = _owned([held for held in entries if held is not before], union(stated, IDENTITY))
         merged = _pruned(root, merged, before["fieldsV1"], owned)
     others, conflicts = _taken(schema_name, base, merged, entries, before, subresource)
     if conflicts and not force and not _from_client_side_apply(schema_name, manager, live, conflicts):
@@ -110,7 +112,7 @@ def _pruned(root: Field, merged: Obj, last: Node, owned: Node) -> Obj:
     left = walks.with_structs(root, walks.applied(root, pruned) or {})
     gone = intersection(difference(everything, left), last_full)
     result: Obj = walks.without(root, merged, gone) or {}
-    return {**{key: merged[key] for key in ("apiVersion", "kind", "metadata") if key in merged}, **result}
+    return result
 
 
 def _taken(

@@ -61,7 +61,7 @@ def _merge_map(original: dict[str, Any], patch: dict[str, Any], fields: Fields) 
             _delete_from(original, key.removeprefix(DELETE_FROM), value)
         elif value is None:
             original.pop(key, None)
-        else:
+        elif key in original or not _is_directive(value):
             original[key] = _merged_value(original.get(key), value, fields.get(key))
     return original
 
@@ -78,27 +78,26 @@ def _whole(patch: dict[str, Any]) -> dict[str, Any]:
 def _merged_value(old: Any, new: Any, field: Field | None) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         if field is not None and "replace" in field.strategy:
-            return _without_directives(new)
+            return new
         return _merge_map(old, new, _fields_of(field))
-    if isinstance(old, list) and isinstance(new, list) and field is not None and "merge" in field.strategy:
+    if isinstance(old, list) and isinstance(new, list):
+        if field is None or "merge" not in field.strategy:
+            return new
         return _merge_list(old, new, field.merge_key, _item_fields(field))
-    return _without_directives(new)
+    return _added(new)
 
 
-def _without_directives(value: Any) -> Any:
-    """What a patch adds where nothing was: without its directives and, inside objects, without nulls."""
+def _added(value: Any) -> Any:
+    """What a patch adds where nothing was: without nulls inside objects, and without objects that are directives."""
     if isinstance(value, list):
-        kept = [item for item in value if not (isinstance(item, dict) and PATCH in item)]
-        return [_without_directives(item) for item in kept]
+        return [_added(item) for item in value if not _is_directive(item)]
     if not isinstance(value, dict):
         return value
-    if value.get(PATCH) == "delete":
-        return {}
-    return {
-        key: _without_directives(item)
-        for key, item in value.items()
-        if item is not None and key not in (PATCH, RETAIN) and not key.startswith((ORDER, DELETE_FROM))
-    }
+    return {key: _added(item) for key, item in value.items() if item is not None and not _is_directive(item)}
+
+
+def _is_directive(value: Any) -> bool:
+    return isinstance(value, dict) and PATCH in value
 
 
 def _retain_keys(original: dict[str, Any], patch: dict[str, Any]) -> None:
@@ -129,18 +128,37 @@ def _set_element_orders(original: dict[str, Any], patch: dict[str, Any], fields:
         _check_order(patch.get(key, []), order, merge_key)
         if key not in original and key not in patch:
             continue
-        merged = _merged_value(original.get(key), patch.pop(key), field) if key in patch else original[key]
-        if isinstance(merged, list):
-            original[key] = _ordered(merged, order, original.get(key) or [], merge_key)
-        else:
-            original[key] = merged
+        old, new = original.get(key), patch.pop(key, None)
+        if not old and not new:
+            raise _internal("no elements in any of the given slices")
+        served = _served_order(old, new, merge_key)
+        merged = old if new is None else _merged_value(old, new, field)
+        original[key] = _ordered(merged, order, served, merge_key) if isinstance(merged, list) else merged
+
+
+def _served_order(old: Any, new: Any, merge_key: str) -> list[Any]:
+    """The order items are held to have on the server.
+
+    When the patch deletes items, Kubernetes deletes from and appends to one array in place, so that added items
+    count as the server's where deleted ones stood.
+    """
+    if not isinstance(old, list) or not isinstance(new, list) or not merge_key:
+        return old if isinstance(old, list) else []
+    gone = [_identity(item, merge_key) for item in new if isinstance(item, dict) and item.get(PATCH) == "delete"]
+    kept = [item for item in old if _identity(item, merge_key) not in gone]
+    if len(kept) == len(old):
+        return list(old)
+    known = [_identity(item, merge_key) for item in kept]
+    fresh = [item for item in new if not _is_directive(item) and _identity(item, merge_key) not in known]
+    return (kept + fresh)[: len(old)]
 
 
 def _check_order(items: Any, order: Any, merge_key: str) -> None:
     """Items of the patch must stand in the order the directive gives."""
     if not isinstance(order, list) or not isinstance(items, list):
         raise bad_request(_BAD_ORDER)
-    identities = [_identity(item, merge_key) for item in items if not (isinstance(item, dict) and PATCH in item)]
+    kept = [item for item in items if not (isinstance(item, dict) and item.get(PATCH) == "delete")]
+    identities = [_identity(item, merge_key) for item in kept]
     wanted = iter([_identity(item, merge_key) for item in order])
     if not all(identity in wanted for identity in identities):
         raise _internal(f"The order in patch list:\n{items}\n doesn't match {ORDER} list:\n{order}\n")
@@ -197,7 +215,7 @@ def _merge_items(old: list[Any], new: list[Any], merge_key: str, fields: Fields)
         identity = _identity(item, merge_key)
         place = next((i for i, it in enumerate(merged) if it.get(merge_key) == identity), None)
         if place is None:
-            merged.append(_without_directives(item))
+            merged.append(item)
         else:
             merged[place] = _merge_map(merged[place], item, fields)
     return merged

@@ -151,6 +151,8 @@ def _dots(text: str) -> list[str]:
 
 def environment_variable(text: str) -> list[str]:
     """The name of an environment variable, as containers may have them since 1.34."""
+    if not text:
+        return ["environment variable name must be non-empty"]
     return [] if _ENV.fullmatch(text) else [_ENV_MESSAGE]
 
 
