@@ -35,8 +35,7 @@ class Overview:
 
     namespace: str
     context: str
-    service: str
-    traffic: str  # one sentence: where the live Service sends requests
+    traffic: str  # where the live Service sends requests, in one sentence
     live: Colour | None
     endpoints: int  # ready ones behind the live Service
     colours: tuple[ColourState, ...]
@@ -55,7 +54,6 @@ def read(kube: Kube, settings: Settings) -> Overview:
     return Overview(
         namespace=settings.namespace,
         context=kube.context,
-        service=settings.service_name,
         traffic=traffic,
         live=live,
         endpoints=ready_endpoints(slices),
@@ -66,12 +64,14 @@ def read(kube: Kube, settings: Settings) -> Overview:
 
 def _traffic(service: Obj | None, settings: Settings) -> tuple[Colour | None, str]:
     if service is None:
-        return None, f"there is no Service {settings.service_name}: run `bluegreen setup`, or a release"
+        return None, f"none: there is no Service {settings.service_name}. Run `bluegreen setup`, or a release"
     try:
         live = live_colour(service)
     except CannotStartError as error:
         return None, error.sentence
-    return live, f"goes to {live}" if live else "goes to nobody: nothing was released yet"
+    if live is None:
+        return None, f"none: {settings.service_name} selects nobody, for nothing was released yet"
+    return live, f"{settings.service_name} sends it to {live}"
 
 
 def _state(colour: Colour, deployment: Obj, scaler: Obj | None) -> ColourState:
@@ -90,7 +90,7 @@ def ready_endpoints(slices: list[Obj]) -> int:
 
 def text(overview: Overview) -> str:
     """The status as a person reads it."""
-    lines = [f"{overview.namespace} on {overview.context}", f"live traffic: {overview.service} {overview.traffic}"]
+    lines = [f"{overview.namespace} on {overview.context}", f"live traffic: {overview.traffic}"]
     if overview.live:
         lines[-1] += f", {overview.endpoints} ready endpoint{'' if overview.endpoints == 1 else 's'}"
     lines += [*_table(overview), _release(overview.release)]
