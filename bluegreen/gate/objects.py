@@ -49,7 +49,8 @@ def replicas(deployment: Obj, wanted: int) -> list[Check]:
 def _why_stuck(deployment: Obj) -> str:
     """The Deployment's own words about why it does not get on."""
     conditions = deployment.get("status", {}).get("conditions", [])
-    said = [f"{c.get('reason', '')}: {c.get('message', '')}" for c in conditions if c.get("status") == "False"]
+    failing = [condition for condition in conditions if condition.get("status") == "False"]
+    said = [f"{c.get('reason', '')}: {c.get('message', '').rstrip('.')}" for c in failing]
     return "; ".join(said) or "the Deployment gives no reason"
 
 
