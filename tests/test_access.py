@@ -213,6 +213,7 @@ class ForwardingApi:
     def __init__(self, port: int) -> None:
         self.port = port
         self.asked: list[str] = []
+        self.handlers: set[asyncio.Task[None]] = set()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -221,7 +222,7 @@ class ForwardingApi:
         return asyncio.run_coroutine_threadsafe(self._start(), self.loop).result(10)
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self.runner.cleanup(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
@@ -235,6 +236,15 @@ class ForwardingApi:
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
         return f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+
+    async def _stop(self) -> None:
+        """End the connections, and let the loop close their transports."""
+        for handler in self.handlers:
+            handler.cancel()
+        await asyncio.gather(*self.handlers, return_exceptions=True)
+        await self.runner.cleanup()
+        for _ in range(10):
+            await asyncio.sleep(0)
 
     async def _read(self, request: web.Request) -> web.Response:
         empty: dict[str, Any] = {"metadata": {}, "items": []}
@@ -256,12 +266,16 @@ class ForwardingApi:
             await ws.close()
 
         task = asyncio.create_task(back())
-        async for message in ws:
-            if message.type is WSMsgType.BINARY:
-                writer.write(message.data[1:])
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        writer.close()
+        self.handlers.add(task)
+        try:
+            async for message in ws:
+                if message.type is WSMsgType.BINARY:
+                    writer.write(message.data[1:])
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            writer.close()
+            await writer.wait_closed()
         return ws
 
 
