@@ -21,7 +21,7 @@ from pathlib import Path
 from bluegreen.errors import HarnessError
 from bluegreen.localkube.state import StateDir, hold_lock
 
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("bluegreen.localkube.daemon")  # its __name__ is __main__
 
 
 def main(arguments: list[str]) -> int:
@@ -73,7 +73,7 @@ async def _run(state: StateDir, options: argparse.Namespace) -> bool:
         if options.exit_with_pid:
             stack.enter_context(_end_of_process(options.exit_with_pid, ended, owner_gone))
         facts = await stack.enter_async_context(assemble(state))
-        state.update(pid=os.getpid(), **facts)
+        _LOG.info("the API answers at %s", state.update(pid=os.getpid(), **facts).server)
         _say_ready(options.ready_fd)
         gc.collect()
         gc.freeze()  # what start-up made lives as long as the process: later collections need not look at it

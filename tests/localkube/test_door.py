@@ -164,6 +164,16 @@ def test_killed_with_9_it_comes_back_with_every_acknowledged_write(base: Path) -
     assert has_object(start(base))
 
 
+def test_a_cluster_belongs_to_no_terminal(base: Path) -> None:
+    cluster = start(base)
+    assert os.getsid(cluster.pid) == os.getpgid(cluster.pid)
+    assert os.getsid(cluster.pid) not in (os.getsid(0), 0)
+    assert os.readlink(f"/proc/{cluster.pid}/fd/0") == os.devnull
+    os.kill(cluster.pid, signal.SIGHUP)  # what a closed terminal sends
+    with client(cluster) as http:
+        assert http.get("/readyz").text == "ok"
+
+
 @pytest.mark.parametrize("ending", ["down", "killed"])
 def test_no_process_of_a_pod_outlives_the_cluster(base: Path, ending: str) -> None:
     cluster, mark = start(base), f"mark-{uuid.uuid4().hex}"
