@@ -6,7 +6,6 @@ settings fill, of an autoscaler not the bounds that a release holds. Fields of o
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import Any
 
@@ -28,6 +27,9 @@ OURS = "bluegreen"
 RELEASE = "bluegreen-release"
 """The field manager that pins an autoscaler's bounds while a release runs."""
 
+LOOKED_UP = frozenset({"Secret", "ConfigMap", "HorizontalPodAutoscaler"})
+"""Kinds of which something in the cluster is kept."""
+
 ATTEMPTS = 5
 """How often an object that changes under our hands is read again: a choice; nobody writes these all the time."""
 
@@ -39,7 +41,8 @@ def bring_about(kube: Kube, obj: Obj) -> None:
         try:
             if kind == "Service" and kube.get(kind, name) is None:
                 kube.apply(obj, manager=FIRST)
-            applied = _apply(kube, _owned_part(_with_live_values(kube, obj)))
+            live = kube.get(kind, name) if kind in LOOKED_UP else None
+            applied = _apply(kube, owned_part(obj, live))
             if kind == "Service":
                 _leave_the_rest(kube, applied)
             return
@@ -64,22 +67,44 @@ def _leave_the_rest(kube: Kube, service: Obj) -> None:
     kube.apply(rest, manager=FIRST)
 
 
-def dry_run(kube: Kube, obj: Obj, elsewhere: str) -> None:
+def dry_run(kube: Kube, obj: Obj, live: Obj | None, elsewhere: str) -> None:
     """Let the server check an object without keeping it; ``elsewhere`` names a namespace to do it in, or is ''."""
-    owned = _owned_part(_with_live_values(kube, obj))
     try:
-        _apply(kube, owned, dry_run=True, namespace=elsewhere)
+        _apply(kube, owned_part(obj, live), dry_run=True, namespace=elsewhere)
     except NotFound:
         if obj["kind"] != "RoleBinding":  # the Role it binds was only tried as well
             raise
 
 
-def _with_live_values(kube: Kube, obj: Obj) -> Obj:
-    """The object with what setting up must leave as it is in the cluster."""
+def fits(obj: Obj, live: Obj | None) -> bool:
+    """Whether applying an object would change nothing: all that it says is so, by this project's own doing."""
+    if live is None:
+        return False
+    managers = {entry.get("manager") for entry in live["metadata"].get("managedFields") or []}
+    return SETUP in managers and _holds(live, owned_part(obj, live))
+
+
+def _holds(live: Any, wanted: Any) -> bool:
+    """Whether a value is there as wanted; maps may hold more, lists may not."""
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        return all(key in live and _holds(live[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(live, list):
+        return len(live) == len(wanted) and all(map(_holds, live, wanted))
+    return bool(live == wanted)
+
+
+def owned_part(obj: Obj, live: Obj | None) -> Obj:
+    """What setting up owns of an object, given how it is now.
+
+    Of a Service everything but its selector; of a Secret and a ConfigMap the keys that are set or have been; of an
+    autoscaler all, but with the bounds that a release gave it.
+    """
     if obj["kind"] in ("Secret", "ConfigMap"):
-        return configuration.merged(obj, kube.get(obj["kind"], obj["metadata"]["name"]))
+        return configuration.merged(obj, live)
     if obj["kind"] == "HorizontalPodAutoscaler":
-        return _with_pinned_bounds(obj, kube.get(obj["kind"], obj["metadata"]["name"]))
+        return _with_pinned_bounds(obj, live)
+    if obj["kind"] == "Service" and "selector" in (obj.get("spec") or {}):
+        return {**obj, "spec": {key: value for key, value in obj["spec"].items() if key != "selector"}}
     return obj
 
 
@@ -90,15 +115,6 @@ def _with_pinned_bounds(obj: Obj, live: Obj | None) -> Obj:
         return obj
     bounds = {key: live["spec"][key] for key in ("minReplicas", "maxReplicas") if key in live["spec"]}
     return {**obj, "spec": {**obj["spec"], **bounds}}
-
-
-def _owned_part(obj: Obj) -> Obj:
-    """What setting up owns of an object: of a Service everything but its selector."""
-    if obj["kind"] != "Service" or "selector" not in (obj.get("spec") or {}):
-        return obj
-    owned = copy.deepcopy(obj)
-    del owned["spec"]["selector"]
-    return owned
 
 
 def _apply(kube: Kube, obj: Obj, *, dry_run: bool = False, namespace: str = "") -> Obj:

@@ -10,11 +10,12 @@ Everything is tried first (a server-side dry run), so that a manifest the server
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from bluegreen import manifests
-from bluegreen.applying import RELEASE, bring_about, dry_run
+from bluegreen.applying import RELEASE, bring_about, dry_run, fits
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, InputError, Mistake, TimeoutExpiredError
@@ -22,6 +23,7 @@ from bluegreen.kube import Forbidden, Invalid, Kube
 from bluegreen.settings import Settings
 
 Obj = dict[str, Any]
+Key = tuple[str, str]
 
 ADMINISTRATIVE = frozenset({"Namespace", "Secret", "ServiceAccount", "Role", "RoleBinding"})
 """Kinds that only ``bluegreen setup`` writes: a release writes no access rights, no secret, no namespace."""
@@ -46,7 +48,7 @@ def set_up(kube: Kube, settings: Settings, *, full: bool = True) -> list[str]:
     namespace = _living_namespace(kube, settings)
     wanted = [(path, obj) for path, obj in _wanted(settings) if full or obj["kind"] not in ADMINISTRATIVE]
     _try_out(kube, settings, wanted, namespace)
-    _require_secrets(kube, settings, made={_key(obj) for _, obj in wanted})
+    _require_secrets(kube, settings, known={_key(obj): True for _, obj in wanted})
     for _, obj in wanted:
         bring_about(kube, obj)
     return [f"{obj['kind']} {obj['metadata']['name']}" for _, obj in wanted]
@@ -57,21 +59,29 @@ def ensure(kube: Kube, settings: Settings) -> None:
 
     On a named cluster this writes nothing at all. Raises ``CannotStartError`` with what is missing.
     """
-    if settings.embedded:
+    namespace = _living_namespace(kube, settings)
+    wanted = [obj for _, obj in _wanted(settings)]
+    live = _live(kube, wanted, namespace)
+    if settings.embedded and not all(_key(obj) in live and fits(obj, live[_key(obj)]) for obj in wanted):
         set_up(kube, settings)
         return
-    namespace = _living_namespace(kube, settings)
-    missing = [] if namespace else [f"Namespace {settings.namespace}"]
-    for _, obj in _wanted(settings):
-        if namespace and obj["kind"] not in MADE_BY_RELEASES and not _is_there(kube, obj):
-            missing.append(f"{obj['kind']} {obj['metadata']['name']}")
+    _require(kube, settings, wanted, live)
+    _require_secrets(kube, settings, known={key: obj is not None for key, obj in live.items()})
+    _try_deployment(kube, settings, "")
+
+
+def _require(kube: Kube, settings: Settings, wanted: list[Obj], live: dict[Key, Obj | None]) -> None:
+    """Everything that a release does not make itself is there; what this account may not see is taken to be."""
+    missing = [
+        f"{obj['kind']} {obj['metadata']['name']}"
+        for obj in wanted
+        if obj["kind"] not in MADE_BY_RELEASES and live.get(_key(obj), obj) is None
+    ]
     if missing:
         raise CannotStartError(
-            f"{settings.namespace} on {kube.context} is not set up: no {', no '.join(dict.fromkeys(missing))}.",
+            f"{settings.namespace} on {kube.context} is not set up: no {', no '.join(missing)}.",
             "Run `bluegreen setup` with the same settings, as an account that may.",
         )
-    _require_secrets(kube, settings, made=set())
-    _try_deployment(kube, settings, "")
 
 
 def reset(kube: Kube, settings: Settings) -> None:
@@ -117,12 +127,22 @@ def _wanted(settings: Settings) -> list[tuple[str, Obj]]:
     return pairs
 
 
-def _is_there(kube: Kube, obj: Obj) -> bool:
-    """Whether an object exists; what this account may not look at is taken to be there."""
-    try:
-        return kube.get(obj["kind"], obj["metadata"]["name"], obj["metadata"].get("namespace")) is not None
-    except (Forbidden, KeyError):
-        return True
+def _live(kube: Kube, wanted: list[Obj], namespace: Obj | None) -> dict[Key, Obj | None]:
+    """The objects as they are now, by few requests; without those that this account may not look at."""
+    live: dict[Key, Obj | None] = {}
+    for kind in dict.fromkeys(obj["kind"] for obj in wanted):
+        names = [obj["metadata"]["name"] for obj in wanted if obj["kind"] == kind]
+        with contextlib.suppress(
+            Forbidden, KeyError
+        ):  # KeyError: a kind of the team's own, known to their cluster only
+            if namespace is None:
+                found: list[Obj] = []
+            elif kind == "Namespace":
+                found = [namespace]
+            else:
+                found = kube.list(kind) if len(names) > 1 else [o for o in [kube.get(kind, names[0])] if o]
+            live |= {(kind, name): next((o for o in found if o["metadata"]["name"] == name), None) for name in names}
+    return live
 
 
 def _living_namespace(kube: Kube, settings: Settings) -> Obj | None:
@@ -149,11 +169,12 @@ def _try_out(kube: Kube, settings: Settings, wanted: list[tuple[str, Obj]], name
     Objects of a namespace that does not exist yet are tried in ``default``, which always does.
     """
     mistakes: list[Mistake] = []
+    live = _live(kube, [obj for _, obj in wanted], namespace)
     stand_in = "" if namespace else "default"
     for path, obj in wanted:
         elsewhere = stand_in if obj["kind"] != "Namespace" else ""
         try:
-            dry_run(kube, obj, elsewhere)
+            dry_run(kube, obj, live.get(_key(obj)), elsewhere)
         except Invalid as refusal:
             why = f"the server refuses {obj['kind']} {obj['metadata']['name']}: {refusal.message or refusal.sentence}"
             mistakes.append(Mistake(path, None, why.rstrip(".") + ".", "Correct the manifest, or the setting in it."))
@@ -183,19 +204,33 @@ def _try_deployment(kube: Kube, settings: Settings, elsewhere: str) -> None:
         raise InputError(mistakes)
 
 
-def _require_secrets(kube: Kube, settings: Settings, made: set[tuple[str, str]]) -> None:
-    """Every Secret that pods or the Ingress need is there, or among those just made."""
+def _require_secrets(kube: Kube, settings: Settings, known: dict[Key, bool]) -> None:
+    """Every Secret that pods or the Ingress need is there; ``known``: what has been looked at, or will be made."""
     deployment = manifests.render(settings, "deployment", COLOUR=Colour.BLUE)
     needed = dict.fromkeys(_secrets_in(deployment), "the Deployment refers to it")
     if settings.tls_secret:
         needed[settings.tls_secret] = "TLS_SECRET names it"
     mistakes = [
-        Mistake(f"Secret {name}", None, f"it is not in namespace {settings.namespace}, and {why}.", "Create it first.")
+        Mistake(
+            f"Secret {name}", None, f"it is not in namespace {settings.namespace}, and {why}.", _create(settings, name)
+        )
         for name, why in needed.items()
-        if ("Secret", name) not in made and not _is_there(kube, {"kind": "Secret", "metadata": {"name": name}})
+        if not known.get(("Secret", name)) and not _has_secret(kube, name)
     ]
     if mistakes:
         raise InputError(mistakes)
+
+
+def _create(settings: Settings, name: str) -> str:
+    return f"Create it first: kubectl --namespace {settings.namespace} create secret … {name}."
+
+
+def _has_secret(kube: Kube, name: str) -> bool:
+    """Whether a Secret is there; one that this account may not look at is taken to be."""
+    try:
+        return kube.get("Secret", name) is not None
+    except Forbidden:
+        return True
 
 
 def _secrets_in(node: Any) -> Iterator[str]:
@@ -229,5 +264,5 @@ def _namespace_conditions(found: list[Obj]) -> str:
     return "; ".join(str(c.get("message")) for c in conditions if c.get("status") == "True") or "still terminating"
 
 
-def _key(obj: Obj) -> tuple[str, str]:
+def _key(obj: Obj) -> Key:
     return str(obj["kind"]), str(obj["metadata"]["name"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import shutil
@@ -290,6 +291,21 @@ def test_on_a_named_cluster_a_release_writes_nothing(kube: Kube, make: Make) -> 
     before = versions(kube)
     environment.ensure(kube, make(DB_HOST="new", DB_PASSWORD="new"))
     assert versions(kube) == before
+
+
+def test_on_the_embedded_cluster_a_release_sets_up_what_is_not_as_it_should_be(kube: Kube, make: Make) -> None:
+    embedded = dataclasses.replace(make(), cluster="local")
+    environment.ensure(kube, embedded)
+    before = versions(kube)
+    sent = kube.transport.requests
+    environment.ensure(kube, embedded)
+    assert versions(kube) == before
+    assert kube.transport.requests - sent <= 25, "an environment that is as it should be is looked at, not applied"
+    kube.delete("PodDisruptionBudget", f"{APP}-blue")
+    kube.json_patch("Service", LIVE, [{"op": "replace", "path": "/spec/ports/0/port", "value": 81}], manager=RELEASE)
+    environment.ensure(kube, embedded)
+    assert kube.get("PodDisruptionBudget", f"{APP}-blue") is not None
+    assert must(kube, "Service", LIVE)["spec"]["ports"][0]["port"] == 80
 
 
 @pytest.mark.parametrize(
