@@ -17,7 +17,7 @@ from typing import Any
 from bluegreen import localkube, settings
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
-from bluegreen.errors import TimeoutExpiredError
+from bluegreen.errors import CannotStartError, TimeoutExpiredError
 from bluegreen.journal import Journal, Record
 from bluegreen.kube import Kube, connect_handle
 from bluegreen.release import Release
@@ -80,6 +80,18 @@ class App:
         finally:
             release.close()
         return release
+
+    def begun_as_soon_as_free(self, tag: str) -> Release:
+        """A release that has begun, once a holder that is gone has lost its lock."""
+        deadline = Deadline(20)
+        while True:
+            release = self.release(tag)
+            try:
+                release.begin()
+                return release
+            except CannotStartError:
+                release.close()
+                assert not deadline.expired
 
     def driven(self, tag: str, *arguments: str, **more: str) -> Driven:
         """A release in a process of its own, which the arguments may kill."""

@@ -24,12 +24,6 @@ from bluegreen.kube.transport import Transport
 from bluegreen.release import Release
 
 NOT_COUNTED = ("selfsubject", "dryRun", "bluegreen-setup", "bluegreen-first", "bluegreen-lock")
-    "selfsubject",
-    "dryRun",
-    "fieldManager=bluegreen-setup",
-    "fieldManager=bluegreen-first",
-    "bluegreen-lock",
-)
 """Requests that are no step of a release: questions, setting up, and the lock's renewals, which come at any time."""
 
 

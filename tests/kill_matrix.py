@@ -113,7 +113,7 @@ def boundaries(writes: Callable[[str], list[str]], chance: random.Random) -> Ite
 def moments(longest_s: float, count: int, chance: random.Random) -> Iterable[Kill]:
     """Random moments in the life of the process."""
     for _ in range(count):
-        yield Kill(chance.choice([*SCENARIOS]), "at", chance.uniform(0.3, longest_s), chance.random() < 0.5)
+        yield Kill(chance.choice([*SCENARIOS]), "at", chance.uniform(0.5, longest_s), chance.random() < 0.5)
 
 
 def main() -> int:
@@ -131,7 +131,7 @@ def main() -> int:
         reference.remove()
         if given.boundaries != "all":
             kills = chance.sample(kills, int(given.boundaries))
-        kills += moments(8.0, given.moments, chance)
+        kills += moments(4.5, given.moments, chance)
         for number, kill in enumerate(kills, 1):
             started_s = clock.now_s()
             app = App(cluster, Path(folder))

@@ -44,7 +44,7 @@ def test_a_release_killed_at_a_write_is_mended(app: App, writes: dict[str, list[
     survive(app, random.Random(SEED).sample(kills, BOUNDARIES)[number])
 
 
-@pytest.mark.parametrize("kill", list(moments(6.0, MOMENTS, random.Random(SEED))), ids=str)
+@pytest.mark.parametrize("kill", list(moments(3.5, MOMENTS, random.Random(SEED))), ids=str)
 def test_a_release_killed_at_any_moment_is_mended(app: App, kill: Kill) -> None:
     survive(app, kill)
 

@@ -146,8 +146,7 @@ def test_a_release_that_was_taken_over_changes_nothing_any_more(app: App) -> Non
     frozen = app.release("v1.1.0")
     frozen.begin()
     frozen.lock.stop()  # as a process that is stopped: no renewals, and it knows nothing of time
-    later = app.release("v1.2.0")
-    later.begin()
+    later = app.begun_as_soon_as_free("v1.2.0")
     assert later.record["recovered"]
     with pytest.raises(LockLostError):
         frozen.promote()
