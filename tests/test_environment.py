@@ -302,10 +302,11 @@ def test_on_the_embedded_cluster_a_release_sets_up_what_is_not_as_it_should_be(k
     assert versions(kube) == before
     assert kube.transport.requests - sent <= 25, "an environment that is as it should be is looked at, not applied"
     kube.delete("PodDisruptionBudget", f"{APP}-blue")
-    kube.json_patch("Service", LIVE, [{"op": "replace", "path": "/spec/ports/0/port", "value": 81}], manager=RELEASE)
+    elsewhere = [{"op": "replace", "path": "/spec/ports/0/targetPort", "value": 1234}]
+    kube.json_patch("Service", LIVE, elsewhere, manager=RELEASE)
     environment.ensure(kube, embedded)
     assert kube.get("PodDisruptionBudget", f"{APP}-blue") is not None
-    assert must(kube, "Service", LIVE)["spec"]["ports"][0]["port"] == 80
+    assert must(kube, "Service", LIVE)["spec"]["ports"][0]["targetPort"] == "http"
 
 
 @pytest.mark.parametrize(
