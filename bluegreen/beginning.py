@@ -68,10 +68,7 @@ class Beginning:
 
     def _mend(self) -> str:
         """Become the only writer of the journal, and finish or revert an earlier release before anything else."""
-        left = self._desk.journal.claim()
-        if left is not None and left.unfinished:
-            moves.claim(self._desk)
-            self.recovered = recovery.mend(self._desk)
+        self.recovered = recovery.claim_and_mend(self._desk)
         return self.recovered or "nothing"
 
     def _prepare(self) -> str:

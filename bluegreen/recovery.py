@@ -47,6 +47,15 @@ def mend(desk: Desk) -> str | None:
     return told(record, how)
 
 
+def claim_and_mend(desk: Desk) -> str | None:
+    """Take the place of whoever ran before, so that it can change nothing any more, and mend what it left."""
+    left = desk.journal.claim()
+    if left is None or not left.unfinished:
+        return None
+    moves.claim(desk)
+    return mend(desk)
+
+
 def told(record: Record, how: Mend) -> str:
     """What was done about an unfinished release, in one sentence."""
     return f"release {record.id} ({record.image}), which ended while {record.step}, {_SENTENCES[how]}"
@@ -64,8 +73,7 @@ def recover(settings: Settings, kube: Kube, progress: Callable[[str], None] = pr
     lock.take()
     try:
         desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-recover", run_id, lock, Steps(progress))
-        moves.claim(desk)
-        done = mend(desk)
+        done = claim_and_mend(desk)
     finally:
         lock.release()
     return f"Recovered: {done}." if done else "Nothing to recover: the last release is over."

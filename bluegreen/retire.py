@@ -89,7 +89,7 @@ def _named(pods: Iterable[Obj]) -> list[tuple[str, Obj]]:
 def _ask(desk: Desk, pod: Obj, method: str, path: str) -> Any:
     """A pod's answer as JSON; None when it gave none: a pod that is gone has no clients to count."""
     try:
-        address = desk.access.pod(pod["metadata"]["name"], "http")
+        address = desk.access.pod(pod)
         connection = http.client.HTTPConnection(address.host, address.port, timeout=ASK_TIMEOUT_S)
     except HarnessError:
         return None

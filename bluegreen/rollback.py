@@ -42,9 +42,8 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
     lock.take()
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-rollback", run_id, lock, Steps(progress))
     try:
-        desk.journal.claim()
+        recovery.claim_and_mend(desk)
         _, deployments = moves.claim(desk)
-        recovery.mend(desk)
         record = _record(desk, run_id, deployments)
         desk.journal.open(record)
         _run(desk, record)

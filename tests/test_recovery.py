@@ -6,13 +6,17 @@ it was answered. Here a seeded sample; ``python -m tests.kill_matrix`` runs them
 
 from __future__ import annotations
 
+import json
 import random
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bluegreen import localkube, recovery
+from bluegreen.colour import Colour
 from tests.apps import App
 from tests.kill_matrix import GOOD, SCENARIOS, Kill, boundaries, moments, survive, writes_of
 
@@ -47,6 +51,27 @@ def test_a_release_killed_at_a_write_is_mended(app: App, writes: dict[str, list[
 @pytest.mark.parametrize("kill", list(moments(3.5, MOMENTS, random.Random(SEED))), ids=str)
 def test_a_release_killed_at_any_moment_is_mended(app: App, kill: Kill) -> None:
     survive(app, kill)
+
+
+def test_a_release_that_was_frozen_past_its_lease_and_woken_changes_nothing(app: App) -> None:
+    command, environment = app.command("v1.1.0")
+    frozen = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert frozen.stderr is not None
+        assert any(line.startswith("stand up the candidate") for line in frozen.stderr)
+        frozen.send_signal(signal.SIGSTOP)
+        done = app.driven("v1.2.0", "--wait-for-lock")
+        assert done.said.get("outcome") == "switched", (done.said, done.log)
+        with app.watched() as selectors:
+            frozen.send_signal(signal.SIGCONT)
+            said, log = frozen.communicate(timeout=60)
+    finally:
+        frozen.kill()
+        frozen.wait()
+    assert json.loads(said)["kind"] in ("LockLostError", "JournalLostError", "FencedOffError"), log
+    assert selectors == ["green"]
+    assert app.tag(Colour.GREEN) == "v1.2.0"
+    app.at_rest()
 
 
 def test_nothing_is_recovered_where_nothing_was_left(app: App) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bluegreen import localkube, rollback
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, NeedsPersonError
+from bluegreen.kube import Forbidden, connect_handle
 from bluegreen.lock import LockLostError
+from bluegreen.release import Release
 from bluegreen.rollback import RefusedError
+from bluegreen.settings import SETTINGS
 from bluegreen.traffic import FencedOffError, ForeignWriteError
 from bluegreen.verdict import Outcome
 from tests.apps import App
@@ -243,4 +248,61 @@ def test_rollback_without_anything_before_cannot_start(app: App) -> None:
     app.released("v1.0.0")
     with pytest.raises(CannotStartError, match="no Deployment"):
         rollback.roll_back(app.settings("v1.0.0"), app.kube, progress=lambda _: None)
+    app.at_rest()
+
+
+def test_an_application_that_can_be_told_drains_and_is_watched_doing_so(app: App) -> None:
+    app.released("v1.0.0")
+    release = app.released("v1.1.0", DRAIN_PATH="/api/v1/admin/drain", DRAIN_TIMEOUT="5")
+    drain = release.record["drain"]
+    assert (drain["observed"], drain["clients_left"]) == (True, 0), drain
+    assert release.record["probe"]["failed"] == 0
+    app.at_rest()
+
+
+def test_no_secret_is_in_anything_that_a_refused_release_leaves(app: App) -> None:
+    canaries = {setting.name: f"canary-{setting.name.lower()}-5f2e" for setting in SETTINGS if setting.secret}
+    del canaries["ENCRYPTION_KEY"]  # has a form of its own, which a canary has not
+    app.released("v1.0.0", **canaries)
+    release = app.release("v1.1.0", **canaries)
+    release.begin()
+    release.revert("refused as asked")
+    release.close()
+    left = [json.dumps(release.record), *(path.read_text() for path in app.folder.rglob("*") if path.is_file())]
+    kinds = ("ConfigMap", "Event", "Deployment", "ReplicaSet", "Pod", "Service", "Lease")
+    left += [json.dumps(app.kube.list(kind)) for kind in kinds]
+    coded = [base64.b64encode(canary.encode()).decode() for canary in canaries.values()]
+    assert [word for word in [*canaries.values(), *coded] if any(word in text for text in left)] == []
+
+
+def test_the_documented_role_is_enough_for_a_whole_release(app: App) -> None:
+    app.released("v1.0.0")
+    path = f"/api/v1/namespaces/{app.namespace}/serviceaccounts/{NAME}-release/token"
+    answer = app.kube.post_answer(
+        path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}, ""
+    )
+    config = yaml.safe_load(Path(app.cluster.kubeconfig).read_text())
+    for user in config["users"]:
+        user["user"] = {"token": answer["status"]["token"]}
+    restricted = app.folder / "restricted"
+    restricted.write_text(yaml.safe_dump(config))
+    kube = connect_handle(str(restricted), app.cluster.context, app.namespace)
+    with pytest.raises(Forbidden):
+        kube.list("Secret")
+    chosen = app.settings("v1.1.0", CLUSTER=app.cluster.context, KUBECONFIG=str(restricted))
+    for last in ("revert", "finish"):
+        release = Release(chosen, kube, out_dir=app.folder / last, progress=lambda _: None)
+        try:
+            assert release.begin().available
+            if last == "revert":
+                release.revert("refused as asked")
+                assert release.record["evidence"]["green"]["problems"] == []
+            else:
+                release.promote()
+                release.watch_tick()
+                release.finish()
+        finally:
+            release.close()
+    kube.close()
+    assert app.tag(Colour.GREEN) == "v1.1.0"
     app.at_rest()
