@@ -2,7 +2,7 @@
 
 ``auto`` takes the first way that answers, in the order in which users come nearest: the load balancer's address, a
 NodePort, the cluster's own addresses (only from inside a cluster, or where pods run on this very machine), and last a
-port-forward through the API server. ACCESS names one of them instead. What was picked stands in ``Address.via``.
+port-forward through the API server. ACCESS names one of them for the live Service instead. What was picked stands in ``Address.via``.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Access:
         if found is None:
             raise CannotStartError(f"There is no pod {pod} in namespace {self._kube.namespace}.")
         number, address = container_port(found, port), (found.get("status") or {}).get("podIP")
-        if self._inside and address and self._settings.access != PORT_FORWARD:
+        if address and self._direct(address) and self._settings.access != PORT_FORWARD:
             return Address(address, number, CLUSTER)
         return self._forwarded(Forward(pod=found["metadata"]["name"], port=number))
 
@@ -106,20 +106,23 @@ class Access:
             raise CannotStartError(
                 f"There is no Service {name} in namespace {self._kube.namespace}.", "Run `bluegreen setup`."
             )
-        wanted = self._settings.access
-        known = self._known(service, service_port(service, port))
-        if wanted == "auto":
-            chosen = answering(known)
-            return chosen or self._forwarded(Forward(service=name, port=service_port(service, port)["port"]))
-        if wanted == PORT_FORWARD:
-            return self._forwarded(Forward(service=name, port=service_port(service, port)["port"]))
+        wanted, entry = self._settings.access, service_port(service, port)
+        known, number = self._known(service, entry), int(entry["port"])
+        if wanted in ("auto", PORT_FORWARD):
+            return self._any(name, number, known if wanted == "auto" else [])
         for address in known:
             if address.via == wanted:
                 return address
+        if name == self._settings.preview_service_name:  # it is not published: the chosen way may not lead to it
+            return self._any(name, number, known)
         raise CannotStartError(
             f"ACCESS={wanted}: Service {name} has no such address for port {port}.",
             f"It offers: {', '.join(map(str, known)) or 'none'}; ACCESS=auto takes what there is.",
         )
+
+    def _any(self, name: str, port: int, known: list[Address]) -> Address:
+        """The way that answers, or the one that is always there."""
+        return answering(known) or self._forwarded(Forward(service=name, port=port))
 
     def _known(self, service: Obj, port: Obj) -> list[Address]:
         """The addresses a Service has, the users' first."""
@@ -129,7 +132,7 @@ class Access:
         if port.get("nodePort"):
             found += [Address(host, port["nodePort"], NODE_PORT) for host in self._nodes[:1]]
         cluster = service["spec"].get("clusterIP")
-        if cluster and cluster != "None" and (self._inside or self._settings.access == CLUSTER):
+        if cluster and cluster != "None" and (self._direct(cluster) or self._settings.access == CLUSTER):
             found.append(Address(cluster, port["port"], CLUSTER))
         return [_openable(address) for address in found]
 
@@ -140,35 +143,19 @@ class Access:
     # --- where this is ----------------------------------------------------------------------------------------
 
     @cached_property
-    def _node_objects(self) -> list[Obj]:
-        """The cluster's nodes; none where this account may not see them."""
-        try:
-            return self._kube.list("Node", namespace="")
-        except Forbidden:
-            return []
-
-    @cached_property
     def _nodes(self) -> list[str]:
-        """Addresses of nodes that may be reached from outside: external ones first."""
-        found = [a for node in self._node_objects for a in (node.get("status") or {}).get("addresses") or []]
-        by_type = {kind: [a["address"] for a in found if a["type"] == kind] for kind in ("ExternalIP", "InternalIP")}
-        return by_type["ExternalIP"] + (by_type["InternalIP"] or self._hosts_of_pods())
+        """Addresses of nodes, those for the outside first; as the pods state them where nodes may not be looked at."""
+        try:
+            nodes = self._kube.list("Node", namespace="")
+        except Forbidden:
+            return self._hosts_of_pods()
+        found = [a for node in nodes for a in (node.get("status") or {}).get("addresses") or []]
+        return [a["address"] for kind in ("ExternalIP", "InternalIP") for a in found if a["type"] == kind]
 
-    @cached_property
-    def _inside(self) -> bool:
-        """Whether addresses of pods and Services mean the same here as in the cluster."""
-        return in_this_cluster(self._kube.server) or self._on_this_machine()
-
-    def _on_this_machine(self) -> bool:
-        """Whether every node is this machine by a loopback address; then its pods are local processes."""
-        internal = [
-            a["address"]
-            for node in self._node_objects
-            for a in (node.get("status") or {}).get("addresses") or []
-            if a["type"] == "InternalIP"
-        ]
-        hosts = internal or self._hosts_of_pods()
-        return bool(hosts) and all(map(_loopback, hosts))
+    def _direct(self, address: str) -> bool:
+        """Whether an address of the cluster's own network means the same here: inside the cluster, or when it is a
+        loopback address, as only a cluster whose nodes are this machine gives out."""
+        return in_this_cluster(self._kube.server) or _loopback(address)
 
     def _hosts_of_pods(self) -> list[str]:
         """The nodes' addresses as the application's pods state them: for an account that may not list nodes."""

@@ -62,13 +62,13 @@ def settings(way: str = "auto") -> Settings:
     return load({"ACCESS": way, "NAMESPACE": "ns", "SERVICE_NAME": "live"})
 
 
-def fill(api: FaultyApi, port: int, *, node: str = "127.0.0.1", balancer: str = "", node_port: int = 0) -> None:
+def fill(api: FaultyApi, port: int, *, address: str = "127.0.0.1", balancer: str = "", node_port: int = 0) -> None:
     """A Service ``live`` with a port ``http``, one node and no pods."""
     entry = {"name": "http", "port": port, **({"nodePort": node_port} if node_port else {})}
     status = {"loadBalancer": {"ingress": [{"ip": balancer}]}} if balancer else {}
-    spec = {"clusterIP": "127.0.0.1", "ports": [entry]}
+    spec = {"clusterIP": address, "ports": [entry]}
     api.put(f"{SERVICES}/live", {"kind": "Service", "spec": spec, "status": status})
-    addresses = [{"type": "Hostname", "address": "n1"}, {"type": "InternalIP", "address": node}]
+    addresses = [{"type": "Hostname", "address": "n1"}, {"type": "InternalIP", "address": "127.0.0.1"}]
     api.put(NODES, {"items": [{"metadata": {"name": "n1"}, "status": {"addresses": addresses}}]})
 
 
@@ -117,7 +117,7 @@ def test_cluster_addresses_are_for_nodes_on_this_machine(api: FaultyApi, kube: K
 
 
 def test_cluster_addresses_of_other_machines_are_not_tried(api: FaultyApi, kube: Kube, listening: int) -> None:
-    fill(api, listening, node="192.0.2.1")
+    fill(api, listening, address="192.0.2.1")
     found = Access(kube, settings())
     assert found.live().via == PORT_FORWARD
     found.close()
@@ -126,7 +126,7 @@ def test_cluster_addresses_of_other_machines_are_not_tried(api: FaultyApi, kube:
 def test_inside_the_cluster_its_addresses_are_good(
     api: FaultyApi, kube: Kube, listening: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(api, listening, node="192.0.2.1")
+    fill(api, listening, address="192.0.2.1")
     monkeypatch.setattr(access, "in_this_cluster", lambda server: server == api.url)
     assert Access(kube, settings()).live().via == CLUSTER
 
@@ -154,8 +154,8 @@ def test_a_way_that_is_not_there_is_refused_by_name(api: FaultyApi, kube: Kube, 
 
 
 def test_a_chosen_way_is_taken_whether_it_answers_or_not(api: FaultyApi, kube: Kube, refusing: int) -> None:
-    fill(api, refusing, node="192.0.2.1")
-    assert Access(kube, settings(CLUSTER)).live() == Address("127.0.0.1", refusing, CLUSTER)
+    fill(api, refusing, address="192.0.2.1")
+    assert Access(kube, settings(CLUSTER)).live() == Address("192.0.2.1", refusing, CLUSTER)
 
 
 def test_a_missing_service_or_port_is_named(api: FaultyApi, kube: Kube, listening: int) -> None:
@@ -345,7 +345,7 @@ def test_a_forward_reaches_a_pod_and_a_services_ready_pod(echo: int) -> None:
 
 
 def test_a_forward_to_nobody_closes_its_connection(api: FaultyApi, kube: Kube, listening: int) -> None:
-    fill(api, listening, node="192.0.2.1")
+    fill(api, listening, address="192.0.2.1")
     found = Access(kube, settings(PORT_FORWARD))
     address = found.live()
     with socket.create_connection((address.host, address.port), timeout=10) as connection:
@@ -378,7 +378,7 @@ def test_every_way_leads_to_the_sample(cluster: Cluster) -> None:
             access.await_reachable(address, Deadline(10))
             assert address.via == way or way == "auto"
             assert b"v1.0.0" in urllib.request.urlopen(f"{address.url}/").read()
-        assert found.preview().via == CLUSTER
+            assert found.preview().via == CLUSTER, "the preview is not published, whatever was chosen"
         [pod] = kube.list("Pod")
         assert b"# TYPE" in urllib.request.urlopen(f"{found.pod(pod, 'metrics').url}/metrics").read()
         assert kube.logs(pod["metadata"]["name"])
