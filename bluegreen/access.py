@@ -2,7 +2,8 @@
 
 ``auto`` takes the first way that answers, in the order in which users come nearest: the load balancer's address, a
 NodePort, the cluster's own addresses (only from inside a cluster, or where pods run on this very machine), and last a
-port-forward through the API server. ACCESS names one of them for the live Service instead. What was picked stands in ``Address.via``.
+port-forward through the API server. ACCESS names one of them for the live Service instead. What was picked stands in
+``Address.via``.
 """
 
 from __future__ import annotations
