@@ -1,4 +1,4 @@
-"""The official Python client in all its forms, unmodified: typed, dynamic, watches, streams and asyncio."""
+"""Python clients, unmodified: the official one (typed, dynamic, stream, asyncio), kr8s and lightkube."""
 
 from __future__ import annotations
 
@@ -136,3 +136,35 @@ def test_the_asyncio_client_lists_watches_and_follows_a_rollout(cluster: Cluster
             return len((await client.CoreV1Api(connected).list_namespaced_pod(namespace)).items)
 
     assert asyncio.run(follow()) == 1
+
+
+def test_kr8s_waits_for_a_rollout_execs_and_watches(cluster: Cluster, api: Any, namespace: str) -> None:
+    import kr8s
+    from kr8s.objects import Deployment
+
+    connected = kr8s.api(kubeconfig=str(cluster.kubeconfig), namespace=namespace)
+    deployment = Deployment({**DEPLOYMENT, "metadata": {"name": "web", "namespace": namespace}}, api=connected)
+    deployment.create()
+    deployment.wait("condition=Available", timeout=30)
+    deployment.patch({"metadata": {"labels": {"a": "b"}}})
+    (pod,) = kr8s.get("pods", namespace=namespace, label_selector="app=web", api=connected)
+    assert pod.exec(["sh", "-c", "echo $HOSTNAME"]).stdout == f"{pod.name}\n".encode()
+    change, seen = next(iter(connected.watch("deployments", namespace=namespace)))
+    assert (change, seen.name, seen.labels["a"]) == ("ADDED", "web", "b")
+
+
+def test_lightkube_applies_waits_and_watches(cluster: Cluster, api: Any, namespace: str) -> None:
+    from lightkube import Client, KubeConfig
+    from lightkube.models.meta_v1 import ObjectMeta
+    from lightkube.resources.apps_v1 import Deployment
+    from lightkube.resources.core_v1 import ConfigMap, Pod
+
+    config = KubeConfig.from_file(cluster.kubeconfig)
+    with Client(config=config, namespace=namespace, field_manager="lightkube") as client:
+        client.apply(ConfigMap(metadata=ObjectMeta(name="one"), data={"key": "value"}))
+        assert client.get(ConfigMap, "one").data == {"key": "value"}
+        client.create(Deployment.from_dict(DEPLOYMENT))
+        client.wait(Deployment, "web", for_conditions=["Available"])
+        assert [pod.status.phase for pod in client.list(Pod, labels={"app": "web"})] == ["Running"]
+        change, seen = next(iter(client.watch(Deployment)))
+        assert (change, seen.metadata.name) == ("ADDED", "web")
