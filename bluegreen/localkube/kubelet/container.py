@@ -52,7 +52,6 @@ class Idle:
 
     def __init__(self) -> None:
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-        self.gone: asyncio.Future[Exit] = self.ended
 
     def signal(self, _number: int) -> None:
         """Any signal ends it, well."""
@@ -215,6 +214,8 @@ class ContainerRun:
 
     async def _start(self, image: Image, container_id: str, spec: ContainerSpec | None) -> None:
         """Start the program and its hook. Raises StartError."""
+        if "terminated" in self.state:
+            self.last_state, self.state = self.state, self.pod.waiting_state()
         if self.container_id:
             self.restarts += 1
             keep_latest_log(log_file(self.pod.directory, self.name, self.container_id))
@@ -224,13 +225,11 @@ class ContainerRun:
         if spec is None:
             self.instance = Idle()
         else:
-            self.instance = started = Container(spec)
+            self.instance = started = self.pod.machine.launch(spec)
             await asyncio.shield(started.started)
         self.event("Normal", "Started", f"Started container {self.name}")
         if hook := (self.spec.get("lifecycle") or {}).get("postStart"):
             await self._post_start(hook)
-        if "terminated" in self.state:
-            self.last_state = self.state
         self.state = {"running": {"startedAt": self._started}}
         self._begin_probing()
         self.pod.touch()
@@ -256,8 +255,6 @@ class ContainerRun:
         """The runtime refused the program: exit code 128, reason StartError."""
         message = f"{RUNTIME}{error.sentence}: unknown"
         self.event("Warning", "Failed", f"Error: {message}")
-        if "terminated" in self.state:
-            self.last_state = self.state
         self._started = "1970-01-01T00:00:00Z"  # as containerd reports what never ran
         self.state = self._terminated(Exit(128), "StartError", message)
         if self._again(Exit(128)):
@@ -293,8 +290,6 @@ class ContainerRun:
         reason = "Completed" if ended.code == 0 else "Error"
         if ended.code and (ended.out_of_memory or self.out_of_memory):
             reason = "OOMKilled"
-        if "terminated" in self.state:
-            self.last_state = self.state
         self.state = self._terminated(ended, reason, self._message(ended.code))
         self.pod.touch()
 
@@ -353,12 +348,6 @@ class ContainerRun:
         """After ``stop`` of a container whose ``run`` was cancelled: show how it ended."""
         if self.instance and self.instance.ended.done() and "running" in self.state:
             self._record_end(self.instance.ended.result())
-
-    def end_now(self, number: int = signal.SIGKILL) -> None:
-        """Signal it without ado: the daemon ends."""
-        self._stop_probing()
-        if self.instance:
-            self.instance.signal(number)
 
 
 def _mount_status(mount: Obj) -> Obj:

@@ -110,13 +110,12 @@ class Kubelet:
         self._runs.clear()
 
     async def _end_programs(self) -> None:
-        running = [c for run in self._runs.values() for c in run.containers if c.running]
-        ends: list[asyncio.Future[Any]] = [c.instance.gone for c in running if c.instance]
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for container in running:
-                container.end_now(number)
-            if ends:
-                await asyncio.wait(ends, timeout=STOP_GRACE_S)
+            launched = list(self.machine.launched)
+            for container in launched:
+                container.signal(number)
+            if launched:
+                await asyncio.wait([container.gone for container in launched], timeout=STOP_GRACE_S)
 
     def register_node(self) -> None:
         """Write the node's object, with the readiness that ``faults`` asks for."""

@@ -12,6 +12,7 @@ from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet.cgroups import Cgroups
 from bluegreen.localkube.kubelet.env import service_variables
+from bluegreen.localkube.kubelet.launch import Container, ContainerSpec
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
 
@@ -46,6 +47,14 @@ class Machine:
     dns: Dns | None = None
     cgroups: Cgroups = field(default_factory=Cgroups)
     faults: Faults = field(default_factory=Faults)
+    launched: set[Container] = field(default_factory=set)
+
+    def launch(self, spec: ContainerSpec) -> Container:
+        """Start a container; it is known here until no process of it is left."""
+        container = Container(spec)
+        self.launched.add(container)
+        container.gone.add_done_callback(lambda _: self.launched.discard(container))
+        return container
 
     def lookup(self, namespace: str) -> Callable[[str, str], Obj | None]:
         """How containers of a namespace find ConfigMaps and Secrets."""

@@ -60,7 +60,7 @@ def phase(spec: Obj, inits: Iterable[Obj], mains: Iterable[Obj], *, ends: bool =
         waiting += ended is None and "running" not in status["state"]
     if pending or waiting or not count:
         return PENDING
-    if stopped < count or (running and stopped < count):
+    if stopped < count or running:
         return RUNNING
     if ends or policy != "Always":
         if stopped == succeeded:

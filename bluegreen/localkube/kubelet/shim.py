@@ -92,7 +92,8 @@ class Root:
 
     def __init__(self, scratch: str) -> None:
         self.scratch = scratch
-        self.ours: set[int] = set()  # devices on which directories may be made
+        self.ours: set[int] = set()  # devices of tmpfs that were mounted here: directories may be made on them
+        self.volumes: list[str] = []  # where volumes are mounted that may be written to
 
     def place(self, mounts: list[tuple[str, str, bool]]) -> None:
         """Mount each (source, target, read-only); a source is a directory or a file."""
@@ -114,7 +115,7 @@ class Root:
         if readonly:
             mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept_flags(target))
         elif directory:
-            self.ours.add(os.stat(target).st_dev)
+            self.volumes.append(target + "/")
 
     def ensure(self, target: str, directory: bool) -> None:
         """Make ``target`` exist, as a directory or an empty file."""
@@ -125,7 +126,7 @@ class Root:
         parent = os.path.dirname(target)
         while not os.path.isdir(parent):
             parent = os.path.dirname(parent)
-        if os.stat(parent).st_dev not in self.ours:
+        if os.stat(parent).st_dev not in self.ours and not f"{parent}/".startswith(tuple(self.volumes)):
             self.mimic(parent)
         os.makedirs(target if directory else os.path.dirname(target), exist_ok=True)
         if not directory:
