@@ -12,14 +12,13 @@ from functools import lru_cache
 
 NANO = 10**9
 _MOST = (2**63 - 1) * NANO  # what the server's integers hold
-_SHAPE = re.compile(r"([+-]?)([0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
+_SHAPE = re.compile(r"([+-]?)([0-9.]*)([eEinumkKMGTP]*[-+]?[0-9]*)")
 _NUMBER = re.compile(r"([0-9]*)\.?([0-9]*)")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
 WRONG_FORMAT = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"  # as the server says
 )
 WRONG_SUFFIX = "unable to parse quantity's suffix"
-WRONG_NUMBER = "unable to parse numeric part of quantity"
 
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -33,8 +32,8 @@ class QuantityError(ValueError):
 
 def _scaled(sign: str, number: str, numerator: int, denominator: int) -> int:
     found = _NUMBER.fullmatch(number)
-    if not found or number == ".":
-        raise QuantityError(WRONG_FORMAT if number.count(".") > 1 else WRONG_NUMBER)
+    if not found:
+        raise QuantityError(WRONG_FORMAT)
     whole, fraction = found.groups()
     size = int((whole + fraction) or "0") * numerator
     size = int(-(-size // (denominator * 10 ** len(fraction))))  # away from zero, as the server rounds
@@ -43,7 +42,7 @@ def _scaled(sign: str, number: str, numerator: int, denominator: int) -> int:
 
 def _split(text: str) -> tuple[int, str]:
     found = _SHAPE.fullmatch(text)
-    if not found:
+    if not found or not text:
         raise QuantityError(WRONG_FORMAT)
     sign, number, suffix = found.groups()
     if suffix in BINARY:
@@ -111,17 +110,25 @@ def written(nano: int, form: str = "decimal") -> str:
     return _decimal(nano, "decimal" if form == "binary" else form)
 
 
-_PADDING = re.compile(r"^\+?0*(?=[0-9])|\.(?=[a-zA-Z]|$)")
-
-
 @lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
     nano, form = _split(text)
-    canonical_text = written(nano, form)
-    # a text that is canonical but for its padding stays as it came: the server keeps what it need not rewrite
-    if nano and form == "decimal" and _PADDING.sub("", text) == canonical_text:
-        return text
-    return canonical_text
+    return text if nano and _is_kept(text, form) else written(nano, form)
+
+
+def _is_kept(text: str, form: str) -> bool:
+    """Whether the server keeps a text as it came: when its digits and exponent are canonical, padding or not."""
+    found = _SHAPE.fullmatch(text)
+    digits, _, fraction = found.group(2).partition(".") if found else ("", "", "")
+    suffix, mantissa = (found.group(3) if found else ""), int((digits + fraction) or "0")
+    if form == "binary":  # only whole numbers that fit beside the suffix in fifteen digits
+        room = 15 - len(digits.lstrip("0")) - BINARY[suffix] * 3 // 10 - 1
+        return not fraction and mantissa % 8 != 0 and room >= 0
+    exponent = DECIMAL.get(suffix) if suffix in DECIMAL else int(suffix[1:])
+    power = (exponent or 0) - len(fraction)
+    if fraction and not int(digits or "0"):
+        return False
+    return power % 3 == 0 and mantissa % 1000 != 0 and power >= -9
 
 
 def canonical(quantity: str | int | float) -> str:

@@ -99,8 +99,8 @@ def _probe(probe: Obj) -> None:
         if key not in probe:
             probe[key] = value
     _http_get(probe.get("httpGet"))
-    if "grpc" in probe:
-        probe["grpc"].setdefault("service", "")
+    if "grpc" in probe and probe["grpc"].get("service") is None:
+        probe["grpc"]["service"] = ""
 
 
 def _http_get(action: Obj | None) -> None:

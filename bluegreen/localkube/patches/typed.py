@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from bluegreen.localkube.patches.field_sets import element_text
 from bluegreen.localkube.patches.walks import is_leaf, key_element, value_element
 from bluegreen.localkube.schema import Field
 
-_GO_NAMES = {str: "string", bool: "boolean", int: "int", float: "float", list: "list", dict: "map"}
 _NUMBERS = ("int32", "int64", "double")
+_GO_TYPES = {str: "string", bool: "bool", int: "int64", float: "float64", list: "[]interface {}"}
+_GO_TYPES |= {dict: "map[string]interface {}"}
 
 
-def _got(value: Any) -> str:
-    """A value as these messages show it."""
-    return _GO_NAMES.get(type(value), "null")
+def _plain(value: Any) -> str:
+    """A value as Go's %v prints it."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_plain(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_plain, value)) + "]"
+    return (
+        {None: "<nil>", True: "true", False: "false"}[value] if value is None or value in (True, False) else str(value)
+    )
+
+
+def _syntax(value: Any) -> str:
+    """A value as Go's %#v prints it."""
+    if isinstance(value, dict):
+        return "map[string]interface {}{" + ", ".join(f'"{k}":{_syntax(value[k])}' for k in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(map(_syntax, value)) + "}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else _plain(value)
 
 
 def errors_of(field: Field, value: Any, path: str = "") -> list[str]:
@@ -31,38 +48,35 @@ def errors_of(field: Field, value: Any, path: str = "") -> list[str]:
 def _scalar_errors(field: Field, value: Any, path: str) -> list[str]:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if field.type in _NUMBERS:
-        return [] if is_number else [f"{path}: expected numeric (int or float), got {_got(value)}"]
+        return [] if is_number else [f"{path}: expected numeric (int or float), got {_GO_TYPES[type(value)]}"]
     if field.type == "boolean":
-        return [] if isinstance(value, bool) else [f"{path}: expected boolean, got {_got(value)}"]
+        return [] if isinstance(value, bool) else [f"{path}: expected boolean, got &{{{_plain(value)}}}"]
     if field.type in ("quantity", "intOrString"):
-        return [] if is_number or isinstance(value, str) else [f"{path}: expected scalar, got {_got(value)}"]
-    shown = f"&value.valueUnstructured{{Value:{_shown(value)}}}"
-    return [] if isinstance(value, str) else [f"{path}: expected string, got {shown}"]
-
-
-def _shown(value: Any) -> str:
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        fits = not isinstance(value, (dict, list))
+        return [] if fits else [f"{path}: expected any scalar, got &{{{_plain(value)}}}"]
+    if isinstance(value, str):
+        return []
+    return [f"{path}: expected string, got &value.valueUnstructured{{Value:{_syntax(value)}}}"]
 
 
 def _list_errors(field: Field, value: Any, path: str) -> list[str]:
     if not isinstance(value, list):
-        return [f"{path}: expected list, got {_got(value)}"]
+        return [f"{path}: expected list, got &{{{_plain(value)}}}"]
     errors: list[str] = []
     seen: set[str] = set()
-    item_field = field.item
     for place, item in enumerate(value):
         element = f"i:{place}"
         if field.list_type != "atomic":
             known = _identity(field, item)
             if known is None:
-                errors.append(f"{path}: {_no_key(field, item, place)}")
+                errors.append(f"{path}: element {place}: {_no_key(field, item)}")
                 continue
             if known in seen:
                 errors.append(f"{path}: duplicate entries for key {element_text(known)}")
                 continue
             seen.add(known)
             element = known
-        errors += errors_of(item_field, item, path + element_text(element)) if item_field is not None else []
+        errors += errors_of(field.item, item, path + element_text(element)) if field.item is not None else []
     return errors
 
 
@@ -70,30 +84,30 @@ def _identity(field: Field, item: Any) -> str | None:
     if field.list_type == "set":
         return value_element(item)
     fields = field.item.struct.fields if field.item is not None and field.item.is_struct else {}
-    return key_element(field.keys, item, fields)
+    return key_element(field.keys, item, fields) if isinstance(item, dict) else None
 
 
-def _no_key(field: Field, item: Any, place: int) -> str:
+def _no_key(field: Field, item: Any) -> str:
+    if item is None:
+        return "associative list with keys may not have a null element"
     if not isinstance(item, dict):
-        return f"element {place}: associative list with keys may not have non-map elements"
-    missing = [key for key in field.keys if item.get(key) is None]
-    quoted = missing[0] if missing else ""
+        return "associative list with keys may not have non-map elements"
+    keys = " ".join(f'"{key}"' for key in field.keys)
     return (
-        f"element {place}: associative list with keys has an element that omits key field "
-        f'"{quoted}" (and doesn\'t have default value)'
+        f"associative list with keys has an element that omits all key fields [{keys}] "
+        "(and doesn't have default values for any key fields)"
     )
 
 
 def _map_errors(field: Field, value: Any, path: str) -> list[str]:
     if not isinstance(value, dict):
-        return [f"{path}: expected map, got {_got(value)}"]
+        return [f"{path}: expected map, got &{{{_plain(value)}}}"]
     errors: list[str] = []
     for key, below in value.items():
         known = field.item if field.item is not None else field.struct.fields.get(key)
-        if known is None:
-            errors.append(f"{path}.{key}: field not declared in schema")
-        else:
-            errors += errors_of(known, below, f"{path}.{key}")
+        if known is None:  # the server looks no further at this level
+            return [*errors, f"{path}.{key}: field not declared in schema"]
+        errors += errors_of(known, below, f"{path}.{key}")
     return errors
 
 

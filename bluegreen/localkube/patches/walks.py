@@ -18,15 +18,16 @@ Changes = tuple[Node | None, Node | None]
 
 
 def key_element(keys: tuple[str, ...], item: Any, fields: dict[str, Field]) -> str | None:
-    """The path element of an item of an associative list, or None when a key is missing without a default."""
+    """The path element of an item of an associative list by the keys it has, or None when it has none of them."""
     values: dict[str, Any] = {}
     for key in keys:
         value = item.get(key) if isinstance(item, dict) else None
         if value is None and (field := fields.get(key)) is not None:
             value = field.default
-        if value is None:
-            return None
-        values[key] = value
+        if value is not None:
+            values[key] = value
+    if not values:
+        return None
     if len(values) == 1:
         name, value = next(iter(values.items()))
         if (
