@@ -193,36 +193,47 @@ async def _forward(socket: web.WebSocketResponse, address: str, ports: list[int]
     for index, port in enumerate(ports):
         for channel in (2 * index, 2 * index + 1):
             await _send(socket, channel, port.to_bytes(2, "little"))
-    writers: dict[int, asyncio.StreamWriter] = {}
-    copying = [
-        asyncio.ensure_future(_connect(socket, 2 * index, address, port, writers)) for index, port in enumerate(ports)
-    ]
+    links = {
+        2 * index: asyncio.ensure_future(_link(socket, 2 * index, address, port)) for index, port in enumerate(ports)
+    }
+    copying = asyncio.gather(*(_copy_back(socket, channel, link) for channel, link in links.items()))
+    copying.add_done_callback(lambda _: asyncio.ensure_future(socket.close()))  # the pod has said everything
     try:
         async for message in socket:
             data = message.data
-            if message.type == WSMsgType.BINARY and data and data[0] in writers and len(data) > 1:
-                writers[data[0]].write(data[1:])
-                await writers[data[0]].drain()
+            if message.type != WSMsgType.BINARY or len(data) < 2 or data[0] not in links:
+                continue
+            if (link := await links[data[0]]) is not None:  # bytes may come before the pod's port has answered
+                link[1].write(data[1:])
+                await link[1].drain()
     except ConnectionError:
         pass
     finally:
-        for task in copying:
-            task.cancel()
-        for writer in writers.values():
-            writer.close()
+        copying.cancel()
+        await asyncio.gather(copying, return_exceptions=True)
+        for link in await asyncio.gather(*links.values()):
+            if link is not None:
+                link[1].close()
 
 
-async def _connect(
-    socket: web.WebSocketResponse, channel: int, address: str, port: int, writers: dict[int, asyncio.StreamWriter]
-) -> None:
+_Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _link(socket: web.WebSocketResponse, channel: int, address: str, port: int) -> _Link | None:
+    """A connection to the pod's port; without one the error channel says why."""
     try:
-        reader, writer = await asyncio.open_connection(address, port)
+        return await asyncio.open_connection(address, port)
     except OSError as error:
         await _send(socket, channel + 1, f"error forwarding port {port}: {error}".encode())
-        return
-    writers[channel] = writer
-    while data := await reader.read(_CHUNK):
-        await _send(socket, channel, data)
+        return None
+
+
+async def _copy_back(socket: web.WebSocketResponse, channel: int, linking: asyncio.Future[_Link | None]) -> None:
+    """Send what the pod says, until it ends; an ending by a reset is one too."""
+    link = await asyncio.shield(linking)
+    with contextlib.suppress(ConnectionError):
+        while link is not None and (data := await link[0].read(_CHUNK)):
+            await _send(socket, channel, data)
 
 
 def _phase(call: Call) -> str:
