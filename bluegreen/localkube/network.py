@@ -25,14 +25,13 @@ from bluegreen.errors import CannotStartError
 from bluegreen.localkube.admission import Admission
 from bluegreen.localkube.kinds import KINDS, Obj
 from bluegreen.localkube.registry import Registry
+from bluegreen.localkube.service_updates import WITH_CLUSTER_IP
 from bluegreen.localkube.status import ApiError, Cause, invalid
 from bluegreen.localkube.store import Change, Store, copy_of
 
 NODE_PORTS = range(30000, 32768)  # kube-apiserver's default
 NETWORKS = range(2, 255)  # the second number; 127.0 is everybody's, 127.1 is often used by hand
 LISTENING = "0A"  # a socket's state in /proc/net/tcp
-WITH_CLUSTER_IP = ("ClusterIP", "NodePort", "LoadBalancer")
-WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 Key = tuple[str, str]
 
 
@@ -123,7 +122,6 @@ class Network:
             return
         spec: Obj = admission.obj["spec"]
         old: Obj = admission.old["spec"] if admission.old else {}
-        keep_allocated(spec, old)
         causes = self._allocate_address(admission, spec, old) + self._allocate_node_ports(admission, spec)
         if causes:
             raise invalid("Service", "", admission.obj["metadata"]["name"], causes)
@@ -131,6 +129,8 @@ class Network:
     def _allocate_address(self, admission: Admission, spec: Obj, old: Obj) -> list[Cause]:
         if spec.get("type") not in WITH_CLUSTER_IP:
             return []
+        if causes := refused_families(spec):
+            return causes
         wanted = spec.get("clusterIP") or ""
         before = old.get("clusterIP") or ""
         if before and wanted != before:
@@ -151,7 +151,7 @@ class Network:
         """Why a Service may not have that address; "" when it may."""
         if wanted == "None" or self._taken.get(wanted) == key:
             return ""
-        if ipaddress.IPv4Address(wanted) not in self.services:
+        if not _inside(wanted, self.services):
             return "the provided network does not match the current range"
         reserved = wanted == self.kubernetes_address and key != ("default", "kubernetes")
         return "provided IP is already allocated" if reserved or wanted in self._taken else ""
@@ -277,6 +277,21 @@ def _inside(address: str, network: ipaddress.IPv4Network) -> bool:
         return False
 
 
+def refused_families(spec: Obj) -> list[Cause]:
+    """What a cluster with IPv4 alone refuses; a headless Service without a selector is nobody's but its owner's."""
+    if spec.get("clusterIP") == "None" and not spec.get("selector"):
+        return []
+    causes = []
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        why = 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services'
+        causes.append(Cause("spec.ipFamilyPolicy", "FieldValueInvalid", why))
+    for index, family in enumerate(spec.get("ipFamilies") or ()):
+        if family != "IPv4":
+            why = f'Invalid value: "{family}": not configured on this cluster'
+            causes.append(Cause(f"spec.ipFamilies[{index}]", "FieldValueInvalid", why))
+    return causes
+
+
 def _key(service: Obj) -> Key:
     return service["metadata"].get("namespace", ""), service["metadata"]["name"]
 
@@ -303,38 +318,3 @@ def _moved(service: Obj, prefix: str) -> Obj:
         if "ip" in entry:
             entry["ip"] = there(entry["ip"])
     return service
-
-
-def keep_allocated(spec: Obj, old: Obj) -> None:
-    """Carry over what the server allocated and an update left out, and drop what a change of type made void.
-
-    The rules are those of Kubernetes' Service registry (patchAllocatedValues and dropTypeDependentFields).
-    """
-    if not old:
-        return
-    has, had = spec.get("type"), old.get("type")
-    if has in WITH_CLUSTER_IP and had in WITH_CLUSTER_IP:
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if not spec.get(field) and old.get(field):
-                spec[field] = old[field]
-    elif had in WITH_CLUSTER_IP and spec.get("clusterIP") in (None, "", old.get("clusterIP")):
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
-            spec.pop(field, None)
-    _keep_node_ports(spec, old, has in WITH_NODE_PORTS, had in WITH_NODE_PORTS)
-    if had == "LoadBalancer" and has != had:
-        for field in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
-            spec.pop(field, None)
-    if had in WITH_NODE_PORTS and has not in WITH_NODE_PORTS:
-        for field in ("externalTrafficPolicy", "healthCheckNodePort"):
-            spec.pop(field, None)
-
-
-def _keep_node_ports(spec: Obj, old: Obj, has: bool, had: bool) -> None:
-    before = {(port.get("protocol"), port["port"]): port.get("nodePort") for port in old.get("ports") or ()}
-    unchanged = [port.get("nodePort") for port in spec.get("ports") or ()] == list(before.values())
-    for port in spec.get("ports") or ():
-        kept = before.get((port.get("protocol"), port["port"]))
-        if has and had and kept and not port.get("nodePort"):
-            port["nodePort"] = kept
-        elif had and not has and unchanged:
-            port.pop("nodePort", None)

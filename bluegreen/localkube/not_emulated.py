@@ -18,17 +18,28 @@ class Gap:
 
 NOT_EMULATED: tuple[Gap, ...] = (
     Gap("Container images", "an image is a command of this machine; nothing is pulled, unpacked or sandboxed."),
-    Gap("Isolation of pods", "a pod is a process of the user who started the cluster; it sees this machine."),
-    Gap("NetworkPolicy", "stored and validated, with a warning: traffic is not filtered."),
-    Gap("Ingress", "stored and validated: no controller routes by it."),
+    Gap(
+        "Isolation of pods",
+        "a pod is a process of this machine and sees it; it has an address of its own and, where namespaces are "
+        "permitted, its volumes at their paths, and no more.",
+    ),
+    Gap(
+        "Security contexts",
+        "users and groups are honoured where the cluster runs as root; capabilities, seccomp and a read-only root "
+        "file system are only stored.",
+    ),
+    Gap("NetworkPolicy", "stored and validated, with a warning and an event: traffic is not filtered."),
+    Gap("Ingress", "stored and validated, with a warning: no controller routes by it."),
     Gap("TLS at a load balancer", "a LoadBalancer Service is a loopback address that forwards bytes."),
-    Gap("Security contexts", "validated and stored: pods run as the user who started the cluster."),
-    Gap("Several nodes", "there is one node; affinity, taints and topology spread have nothing to choose from."),
-    Gap("PersistentVolumes, CSI, hostPath", "not served; a pod that asks for one does not start and says so."),
+    Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with an event; IPv6 is refused."),
+    Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
+    Gap("PersistentVolumeClaims and CSI", "not served; a pod that asks for one waits with FailedMount and says why."),
+    Gap("gRPC probes", "their result is unknown, which an event says; such a pod never gets ready."),
+    Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
+    Gap("kubectl attach -i", "refused: output is attached to, input is not."),
     Gap(
         "StatefulSet, DaemonSet, CronJob, CustomResourceDefinition, admission webhooks",
-        "not served: their paths answer 404 as on a server without them.",
+        "not served: their paths answer 404, as on a server without them.",
     ),
-    Gap("IPv6 and UDP Services", "addresses are IPv4 on loopback and Services forward TCP."),
     Gap("High availability and etcd", "one process; writes are logged to a file and survive its death."),
 )
