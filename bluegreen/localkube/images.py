@@ -14,7 +14,7 @@ import re
 import site
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def parse(text: str) -> Reference:
             f'Failed to apply default image tag "{text}": couldn\'t parse image name "{text}": invalid reference format'
         )
     host, path = match["host"] or "", match["path"]
-    if host and not (set(".:") & set(host)) and host != "localhost":
+    if host and host != "localhost" and host == host.lower() and not set(".:") & set(host):
         host, path = "", f"{host}/{path}"  # the first part is a host only where it looks like one
     host = host or DEFAULT_HOST
     if host == DEFAULT_HOST and "/" not in path:
@@ -123,7 +123,8 @@ class Images:
     def resolve(self, text: str) -> Image | None:
         """The image of that reference, or None where there is none. Raises InvalidReferenceError."""
         reference = parse(text)
-        image = self.registered().get(str(reference)) or _sample(reference) or _pause(reference)
+        tagged = str(replace(reference, digest="", tag=reference.tag or "latest"))
+        image = self.registered().get(tagged) or _sample(reference) or _pause(reference)
         if image is None or reference.digest not in ("", image.digest):
             return None
         return image

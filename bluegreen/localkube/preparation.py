@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from bluegreen.localkube import admission
 from bluegreen.localkube.kinds import Kind, Obj
+from bluegreen.localkube.service_updates import keep_allocated
 
 # Kinds that register with the status they bring: the kubelet writes its node whole.
 _KEEP_STATUS_ON_CREATE = frozenset(["Node"])
@@ -48,6 +49,8 @@ def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
         new = {**live, "metadata": new["metadata"], "spec": new.get("spec") or {}}
     elif kind.has_status:
         _keep(live, new, "status")
+        if kind.kind == "Service":
+            keep_allocated(new["spec"], live["spec"])
         if kind.kind == "Namespace":
             _keep(live, new, "spec")  # only /finalize changes a namespace's finalizers
     if kind.generation and _moves_generation(kind, live, new):
