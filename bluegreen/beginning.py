@@ -51,8 +51,8 @@ class Beginning:
             ("mend what was left", self._mend),
             ("prepare the environment", self._prepare),
             ("look at what is live", self._look),
-            ("open the journal", self._open),
             ("start the probe", self._start_probe),
+            ("open the journal", self._open),
             ("stand up the candidate", self._stand_up),
             ("wait for the candidate", self._await_candidate),
         )
@@ -138,7 +138,13 @@ class Beginning:
             self._desk.out_dir / "probe.jsonl",
             serving=self._known().live is not None and not self._answer.problem,
         )
-        self.probe.start()
+        try:
+            self.probe.start()
+        except OSError as error:
+            raise CannotStartError(
+                f"The probe's file {self.probe.out_file} cannot be written: {error.strerror}.",
+                "Make room, or set REPORTS_DIR to a directory that can be written.",
+            ) from error
         return self.probe.url
 
     def _stand_up(self) -> str:

@@ -80,7 +80,7 @@ class Release:
             raise
         finally:
             if self._phase is None:
-                self.lock.release()
+                self._end()
         self.handle = self._handle()
         return self.handle
 

@@ -131,6 +131,17 @@ def test_a_selector_that_somebody_else_wrote_stops_the_release_and_names_them(ap
     assert app.tag(Colour.BLUE) == "v1.0.0"
 
 
+def test_reports_that_cannot_be_written_stop_it_before_anything_is_changed(app: App) -> None:
+    app.released("v1.0.0")
+    release = app.release("v1.1.0")
+    release.out_dir.write_text("in the way")
+    with pytest.raises(CannotStartError, match="REPORTS_DIR"):
+        release.begin()
+    release.close()
+    assert app.deployment(Colour.GREEN) is None
+    app.at_rest()
+
+
 def test_a_second_release_is_stopped_and_told_who_runs(app: App) -> None:
     running = app.release("v1.0.0", LEASE_DURATION="15")
     running.begin()
