@@ -89,7 +89,7 @@ def conflict(resource: str, group: str, name: str, why: str) -> ApiError:
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiError:
     """422 with every field that is wrong; ``kind`` is the CamelCase kind."""
-    sentences = [cause.sentence() for cause in causes]
+    sentences = list(dict.fromkeys(cause.sentence() for cause in causes))  # each once, as the server says them
     joined = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     qualified = f"{kind}.{group}" if group else kind
     details = _about(kind, group, name) | {"causes": [cause.as_dict() for cause in causes]}

@@ -57,7 +57,7 @@ def _rule(rule: Obj, path: str, *, namespaced: bool) -> Causes:
 
 def role_binding(obj: Obj) -> Causes:
     """A RoleBinding: a Role or ClusterRole for whom."""
-    return _reference(obj["roleRef"], ("ClusterRole", "Role")) + _subjects(obj, namespaced=True)
+    return _reference(obj["roleRef"], ("Role", "ClusterRole")) + _subjects(obj, namespaced=True)
 
 
 def cluster_role_binding(obj: Obj) -> Causes:
@@ -100,7 +100,7 @@ def _subject(subject: Obj, path: str, *, namespaced: bool) -> Causes:
         if group != RBAC:
             causes.append(not_supported(f"{path}.apiGroup", group, (RBAC,)))
     else:
-        causes.append(not_supported(f"{path}.kind", kind, ("Group", "ServiceAccount", "User")))
+        causes.append(not_supported(f"{path}.kind", kind, ("ServiceAccount", "User", "Group")))
     return causes
 
 

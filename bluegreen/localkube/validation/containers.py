@@ -24,7 +24,7 @@ from bluegreen.localkube.validation.paths import descending
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
+MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _SCHEMES = ("HTTP", "HTTPS")
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 _ONE_HANDLER = "may not specify more than 1 handler type"

@@ -75,7 +75,7 @@ def field_ref(ref: Obj, allowed: frozenset[str], path: str) -> Causes:
     if subscripted:
         key = subscripted.group(2)
         return each_invalid(path, key, names.qualified(key.lower() if name.endswith("annotations") else key))
-    return [] if name in allowed else [not_supported(f"{path}.fieldPath", name, allowed)]
+    return [] if name in allowed else [not_supported(f"{path}.fieldPath", name, sorted(allowed))]
 
 
 def resource_field(ref: Obj, path: str, *, in_volume: bool) -> Causes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bluegreen.localkube.status import Cause
@@ -51,9 +51,9 @@ def invalid(field: str, value: Any, detail: str) -> Cause:
     return Cause(field, "FieldValueInvalid", f"Invalid value: {shown(value)}{tail}")
 
 
-def not_supported(field: str, value: Any, supported: Collection[str]) -> Cause:
-    """A value that is none of the known ones."""
-    known = ", ".join(quoted(each) for each in sorted(supported))
+def not_supported(field: str, value: Any, supported: Sequence[str]) -> Cause:
+    """A value that is none of the known ones, which are listed in Kubernetes' own order."""
+    known = ", ".join(map(quoted, supported))
     return Cause(field, "FieldValueNotSupported", f"Unsupported value: {shown(value)}: supported values: {known}")
 
 
@@ -109,7 +109,7 @@ def immutable(field: str, new: Any, old: Any, printed: Any = None) -> Causes:
     return [invalid(field, new if printed is None else printed, IMMUTABLE)]
 
 
-def unless_in(field: str, value: Any, supported: Collection[str]) -> Causes:
+def unless_in(field: str, value: Any, supported: Sequence[str]) -> Causes:
     """A word that must be one of the known ones, and must be there."""
     if not value:
         return [required(field)]

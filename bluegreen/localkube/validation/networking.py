@@ -28,16 +28,23 @@ _MOST_ENDPOINTS, _MOST_PORTS, _MOST_ADDRESSES = 1000, 20000, 100
 
 
 # -- ingresses -----------------------------------------------------------------------------------------------------
+def ingress_create(obj: Obj) -> Causes:
+    """A new Ingress, which may not name two classes."""
+    causes = ingress(obj)
+    legacy = (obj["metadata"].get("annotations") or {}).get("kubernetes.io/ingress.class")
+    name = obj["spec"].get("ingressClassName")
+    if legacy is not None and name is not None and legacy != name:
+        path = "annotations.kubernetes.io/ingress.class"
+        causes.append(invalid(path, legacy, "must match `ingressClassName` when both are specified"))
+    return causes
+
+
 def ingress(obj: Obj) -> Causes:
     """An Ingress: rules or a default backend."""
     spec = obj["spec"]
     causes: Causes = []
-    legacy = (obj["metadata"].get("annotations") or {}).get("kubernetes.io/ingress.class")
-    if legacy is not None and spec.get("ingressClassName") is not None:
-        path = "metadata.annotations.kubernetes.io/ingress.class"
-        causes.append(invalid(path, legacy, "can not be set when the class field is also set"))
     if not spec.get("rules") and spec.get("defaultBackend") is None:
-        causes.append(invalid("spec", _go_rules(spec), "either `defaultBackend` or `rules` must be specified"))
+        causes.append(invalid("spec", None, "either `defaultBackend` or `rules` must be specified"))
     if spec.get("defaultBackend") is not None:
         causes += _backend(spec["defaultBackend"], "spec.defaultBackend")
     for place, rule in enumerate(spec.get("rules") or ()):
@@ -55,10 +62,9 @@ def ingress(obj: Obj) -> Causes:
     return causes
 
 
-def _go_rules(spec: Obj) -> Obj:
-    """An ingress' spec as Go prints its internal type."""
-    keys = (("IngressClassName", "ingressClassName"), ("DefaultBackend", "defaultBackend"), ("TLS", "tls"))
-    return {go: spec.get(key) for go, key in (*keys, ("Rules", "rules"))}
+def ingress_update(obj: Obj, _: Obj) -> Causes:
+    """A changed Ingress."""
+    return ingress(obj)
 
 
 def _rule(rule: Obj, path: str) -> Causes:
@@ -119,11 +125,14 @@ def _backend(backend: Obj, path: str) -> Causes:
     if resource is not None:
         causes: Causes = []
         for key in ("kind", "name"):
-            if not resource.get(key):
-                causes.append(required(f"{path}.resource.{key}"))
+            value = resource.get(key, "")
+            at = f"{path}.resource.{key}"
+            causes += (
+                each_invalid(at, value, names.path_segment(value)) if value else [required(at, f"{key} is required")]
+            )
         return causes
     if service is None:
-        return [required(path, "port name or number is required")] if not backend else []
+        return [invalid(path, "", "resource or service backend is required")]
     causes = []
     name = service.get("name", "")
     if not name:
@@ -160,8 +169,8 @@ def network_policy(obj: Obj) -> Causes:
     if len(types) > 2:
         return [*causes, invalid("spec.policyTypes", types, "may not specify more than two policyTypes")]
     for place, kind in enumerate(types):
-        if kind not in ("Egress", "Ingress"):
-            causes.append(not_supported(f"spec.policyTypes[{place}]", kind, ("Egress", "Ingress")))
+        if kind not in ("Ingress", "Egress"):
+            causes.append(not_supported(f"spec.policyTypes[{place}]", kind, ("Ingress", "Egress")))
     return causes
 
 
@@ -169,7 +178,7 @@ def _policy_port(port: Obj, path: str) -> Causes:
     causes: Causes = []
     protocol, number, end = port.get("protocol"), port.get("port"), port.get("endPort")
     if protocol is not None and protocol not in PROTOCOLS:
-        causes.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
+        causes.append(not_supported(f"{path}.protocol", protocol, ("TCP", "UDP", "SCTP")))
     if isinstance(number, str):
         if end is not None:
             causes.append(invalid(f"{path}.endPort", end, "may not be specified when `port` is non-numeric"))
@@ -178,7 +187,8 @@ def _policy_port(port: Obj, path: str) -> Causes:
         causes += each_invalid(f"{path}.port", number, names.number_of_port(number))
         if end is not None:
             if end < number:
-                causes.append(invalid(f"{path}.endPort", end, "must be greater than or equal to `port`"))
+                # Kubernetes shows the port here, not the end
+                causes.append(invalid(f"{path}.endPort", number, "must be greater than or equal to `port`"))
             causes += each_invalid(f"{path}.endPort", end, names.number_of_port(end))
     elif end is not None:
         causes.append(invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified"))
@@ -314,13 +324,24 @@ def _endpoint(endpoint: Obj, kind: str, path: str) -> Causes:
 
 def _typed_address(address: str, kind: str, path: str) -> Causes:
     if kind == "FQDN":
-        return each_invalid(path, address, names.subdomain(address))
-    wrong = each_invalid(path, address, names.ip(address))
-    if wrong or kind not in ("IPv4", "IPv6"):
-        return wrong
-    if f"IPv{ipaddress.ip_address(address).version}" != kind:
-        wrong = [invalid(path, address, f"must be an {kind} address")]
+        return _domain(address.removesuffix("."), path)
+    if kind not in ("IPv4", "IPv6"):
+        return []
+    if names.ip(address):
+        return [
+            invalid(path, address, f"must be a valid {kind} address"),
+            invalid(path, address, "must be a valid IP address"),
+        ]
+    family = f"IPv{ipaddress.ip_address(address).version}"
+    wrong = [] if family == kind else [invalid(path, address, f"must be a valid {kind} address")]
     return wrong + special_address(address, path, loopback=True)
+
+
+def _domain(name: str, path: str) -> Causes:
+    wrong = each_invalid(path, name, names.subdomain(name))
+    if wrong or "." in name:
+        return wrong
+    return [invalid(path, name, "should be a domain with at least two segments separated by dots")]
 
 
 def _slice_ports(ports: list[Obj]) -> Causes:

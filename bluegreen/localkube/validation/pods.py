@@ -25,8 +25,8 @@ from bluegreen.localkube.validation.fields import (
 )
 from bluegreen.localkube.validation.volumes import volumes
 
-RESTART_POLICIES = ("Always", "Never", "OnFailure")
-_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+RESTART_POLICIES = ("Always", "OnFailure", "Never")
+_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _MAX_SECONDS = 2**31 - 1
 _MUTABLE = ",".join(
     (
@@ -136,7 +136,7 @@ def _names_and_numbers(spec: Obj, path: str) -> Causes:
             causes += each_invalid(f"{path}.{key}", spec[key], names.subdomain(spec[key]))
     policy = spec.get("preemptionPolicy")
     if policy is not None:
-        causes += unless_in(f"{path}.preemptionPolicy", policy, ("Never", "PreemptLowerPriority"))
+        causes += unless_in(f"{path}.preemptionPolicy", policy, ("PreemptLowerPriority", "Never"))
     if spec.get("overhead"):
         causes += resources.requirements({"limits": spec["overhead"]}, f"{path}.overhead")
     system = spec.get("os")

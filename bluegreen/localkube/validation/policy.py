@@ -54,27 +54,46 @@ _SOURCES = {
     "Pods": "pods",
     "Resource": "resource",
 }
+_ORDER = ("object", "external", "pods", "resource", "containerResource")  # in which Kubernetes looks for a source
 _TARGETS = ("AverageValue", "Utilization", "Value")
 
 
 def autoscaler(obj: Obj) -> Causes:
-    """A HorizontalPodAutoscaler."""
+    """A new HorizontalPodAutoscaler."""
+    return _autoscaler(obj, fewest=1)
+
+
+def autoscaler_update(obj: Obj, old: Obj) -> Causes:
+    """A changed HorizontalPodAutoscaler, which may stay at zero where it was."""
+    return _autoscaler(obj, fewest=0 if old["spec"].get("minReplicas") == 0 else 1)
+
+
+def _autoscaler(obj: Obj, *, fewest: int) -> Causes:
     spec = obj["spec"]
     causes: Causes = []
     low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
-    if low is not None and low < 1:
-        causes.append(invalid("spec.minReplicas", low, "must be greater than or equal to 1"))
+    if low is not None and low < fewest:
+        causes.append(invalid("spec.minReplicas", low, f"must be greater than or equal to {fewest}"))
     if high < 1:
         causes.append(invalid("spec.maxReplicas", high, _POSITIVE))
     if low is not None and high < low:
         causes.append(invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
     causes += _target(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
-    for place, metric in enumerate(spec.get("metrics") or ()):
-        causes += _metric(metric, f"spec.metrics[{place}]")
+    causes += _metrics(spec.get("metrics") or [], low)
     behavior = spec.get("behavior") or {}
     for key in ("scaleUp", "scaleDown"):
         if behavior.get(key) is not None:
             causes += _rules(behavior[key], f"spec.behavior.{key}")
+    return causes
+
+
+def _metrics(metrics: list[Obj], low: int | None) -> Causes:
+    causes: Causes = []
+    for place, metric in enumerate(metrics):
+        causes += _metric(metric, f"spec.metrics[{place}]")
+    if low == 0 and not any(metric.get("type") in ("Object", "External") for metric in metrics):
+        detail = "must specify at least one Object or External metric to support scaling to zero replicas"
+        causes.append(forbidden("spec.metrics", detail))
     return causes
 
 
@@ -91,20 +110,20 @@ def _target(reference: Obj, path: str) -> Causes:
 
 def _metric(metric: Obj, path: str) -> Causes:
     kind = metric.get("type", "")
-    if not kind:
-        return [required(f"{path}.type", "must specify a metric source type")]
-    if kind not in _METRICS:
-        return [not_supported(f"{path}.type", kind, _METRICS)]
-    expected = _SOURCES[kind]
-    given = [source for source in _SOURCES.values() if metric.get(source) is not None]
-    if expected not in given:
-        return [required(f"{path}.{expected}", "must populate information for the given metric source")]
-    causes: Causes = []
-    for source in given:
-        if source != expected:
-            detail = "must populate the given metric source only"
-            causes.append(forbidden(f"{path}.{source}", detail))
-    return _source(expected, metric[expected], f"{path}.{expected}") + causes
+    causes = [] if kind else [required(f"{path}.type", "must specify a metric source type")]
+    unknown = [] if kind in _METRICS else [not_supported(f"{path}.type", kind, _METRICS)]
+    causes += unknown
+    given = [source for source in _ORDER if metric.get(source) is not None]
+    if given:
+        causes += _source(given[0], metric[given[0]], f"{path}.{given[0]}")
+    expected = _SOURCES.get(kind, "")
+    if expected and expected not in given:
+        causes.append(required(f"{path}.{expected}", "must populate information for the given metric source"))
+    causes += unknown  # Kubernetes says it once more
+    if len(given) != 1:
+        detail = "must populate the given metric source only"
+        causes += [forbidden(f"{path}.{source}", detail) for source in given if source != expected]
+    return causes
 
 
 def _source(kind: str, source: Obj, path: str) -> Causes:
@@ -112,8 +131,12 @@ def _source(kind: str, source: Obj, path: str) -> Causes:
     if kind in ("resource", "containerResource"):
         if not source.get("name"):
             causes.append(required(f"{path}.name", "must specify a resource name"))
-        if kind == "containerResource" and not source.get("container"):
-            causes.append(required(f"{path}.container", "must specify a container"))
+        elif kind == "containerResource":
+            causes += resources.container_resource(source["name"], f"{path}.name")
+        if kind == "containerResource":
+            name = source.get("container", "")
+            at = f"{path}.container"
+            causes += each_invalid(at, name, names.label(name)) if name else [required(at, "must specify a container")]
     else:
         if kind == "object":
             causes += _target(source.get("describedObject") or {}, f"{path}.describedObject")
@@ -136,7 +159,7 @@ def _one_target(kind: str, source: Obj, path: str) -> Causes:
             detail = "may not set both a target raw value and a target utilization"
             return [forbidden(f"{path}.target.averageValue", detail)]
     elif kind == "pods":
-        if average is None or quantities.parse(average) <= 0:
+        if average is None:
             return [required(f"{path}.target.averageValue", "must specify a positive target averageValue")]
     elif value is None and average is None:
         detail = "must set either a target value for metric or a per-pod target"

@@ -66,7 +66,7 @@ def _host_path(source: Obj, path: str) -> Causes:
         return [required(f"{path}.path")]
     causes = no_backsteps(source["path"], f"{path}.path")
     if source.get("type", "") not in _HOST_TYPES:
-        causes.append(not_supported(f"{path}.type", source["type"], _HOST_TYPES[1:]))
+        causes.append(not_supported(f"{path}.type", source["type"], _HOST_TYPES))
     return causes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bluegreen.localkube.validation import meta, names, pods
+from bluegreen.localkube.validation import job_policies, meta, names, pods
 from bluegreen.localkube.validation.fields import (
     Causes,
     Obj,
@@ -16,13 +16,16 @@ from bluegreen.localkube.validation.fields import (
     non_negative,
     not_supported,
     required,
-    unless_in,
 )
 
 _NO_MATCH = "`selector` does not match template `labels`"
 _PERCENT = re.compile(r"[0-9]+%")
 PERCENT_MESSAGE = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"  # noqa: E501 - Kubernetes' sentence
-_MAX_PARALLEL_INDEXED = 100_000
+_MOST_INDEXES = 100_000  # of an indexed job
+_COUNTS = (
+    *("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"),
+    *("backoffLimitPerIndex", "maxFailedIndexes"),
+)
 _JOB_LABELS = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
 
 
@@ -188,14 +191,16 @@ def _generated_selector(obj: Obj) -> Causes:
 
 def _job_spec(spec: Obj) -> Causes:
     causes: Causes = []
-    for key in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"):
+    for key in _COUNTS:
         causes += non_negative(f"spec.{key}", spec.get(key))
-    causes += non_negative("spec.backoffLimitPerIndex", spec.get("backoffLimitPerIndex"))
-    causes += non_negative("spec.maxFailedIndexes", spec.get("maxFailedIndexes"))
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        causes.append(required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
     causes += _completion_mode(spec)
-    policy = spec.get("podReplacementPolicy")
-    if policy is not None:
-        causes += unless_in("spec.podReplacementPolicy", policy, ("Failed", "TerminatingOrFailed"))
+    if spec.get("podFailurePolicy") is not None:
+        causes += job_policies.failure(spec, "spec.podFailurePolicy")
+    if spec.get("successPolicy") is not None:
+        causes += job_policies.success(spec, "spec.successPolicy")
+    causes += job_policies.replacement(spec, "spec.podReplacementPolicy")
     causes += pods.template(spec["template"], "spec.template")
     restart = spec["template"]["spec"].get("restartPolicy", "")
     if restart == "Always":
@@ -220,20 +225,30 @@ def _job_spec(spec: Obj) -> Causes:
 
 def _completion_mode(spec: Obj) -> Causes:
     mode = spec.get("completionMode")
-    if mode is None:
-        return []
-    if mode not in ("Indexed", "NonIndexed"):
-        return [not_supported("spec.completionMode", mode, ("Indexed", "NonIndexed"))]
-    if mode == "NonIndexed":
+    causes: Causes = []
+    if mode not in (None, "Indexed", "NonIndexed"):
+        causes.append(not_supported("spec.completionMode", mode, ("NonIndexed", "Indexed")))
+    if mode == "Indexed":
+        causes += _indexed(spec)
+    if mode in (None, "NonIndexed"):
         detail = "requires indexed completion mode"
         refused = [key for key in ("backoffLimitPerIndex", "maxFailedIndexes") if spec.get(key) is not None]
-        return [invalid(f"spec.{key}", spec[key], detail) for key in refused]
+        causes += [invalid(f"spec.{key}", spec[key], detail) for key in refused]
+    return causes
+
+
+def _indexed(spec: Obj) -> Causes:
+    completions, failed = spec.get("completions"), spec.get("maxFailedIndexes")
     causes: Causes = []
-    if spec.get("completions") is None:
+    if completions is None:
         causes.append(required("spec.completions", "when completion mode is Indexed"))
-    if spec.get("parallelism", 0) > _MAX_PARALLEL_INDEXED:
-        detail = f"must be less than or equal to {_MAX_PARALLEL_INDEXED} when completion mode is Indexed"
+    if spec.get("parallelism", 0) > _MOST_INDEXES:
+        detail = f"must be less than or equal to {_MOST_INDEXES} when completion mode is Indexed"
         causes.append(invalid("spec.parallelism", spec["parallelism"], detail))
+    if completions is not None and failed is not None and failed > completions:
+        causes.append(invalid("spec.maxFailedIndexes", failed, "must be less than or equal to completions"))
+    if failed is not None and failed > _MOST_INDEXES:
+        causes.append(invalid("spec.maxFailedIndexes", failed, f"must be less than or equal to {_MOST_INDEXES}"))
     return causes
 
 
