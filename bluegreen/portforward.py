@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import select
 import socket
 import threading
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ from bluegreen.kube import Kube, Unreachable
 from bluegreen.kube.kinds import RESOURCES
 
 CHUNK = 65_536
+DATA = b"\0"
+"""The channel that carries data."""
+
+CLOSE_S = 1.0
+"""A choice: how long the other end may take to say goodbye."""
+
 BACKLOG = 128
 
 
@@ -66,18 +73,18 @@ class Forwards:
 
     def _serve(self, client: socket.socket, forward: Forward) -> None:
         """One connection; one that finds no pod is closed, as by a Service without endpoints."""
-        try:
-            pod, port = (forward.pod, forward.port) if forward.pod else self._ready_pod(forward)
-            remote = self._connect(pod, port)
-        except (HarnessError, OSError):
-            client.close()
-            return
-        back = threading.Thread(target=_pump, args=(remote, client), daemon=True, name="port-forward")
-        back.start()
-        _pump(client, remote)
-        back.join()
-        client.close()
-        remote.close()
+        with client:
+            try:
+                pod, port = (forward.pod, forward.port) if forward.pod else self._ready_pod(forward)
+                remote = self._connect(pod, port)
+            except (HarnessError, OSError):
+                return
+            try:
+                relay(client, remote)
+            finally:
+                with contextlib.suppress(Exception):  # whatever is left of a connection that has ended
+                    remote.close(timeout=CLOSE_S)
+                remote.shutdown()  # close() leaves the socket open when the other end has said goodbye first
 
     def _ready_pod(self, forward: Forward) -> tuple[str, int]:
         slices = self._kube.list("EndpointSlice", labels=f"kubernetes.io/service-name={forward.service}")
@@ -96,15 +103,48 @@ class Forwards:
         return ready[next(self._turn) % len(ready)]
 
     def _connect(self, pod: str, port: int) -> Any:
-        """A socket whose other end is a port of a pod."""
+        """A websocket whose other end is a port of a pod."""
         path = RESOURCES["Pod"].path(self._kube.namespace, pod, "portforward")
-        return self._kube.transport.port_forward(path, port)
+        return self._kube.transport.websocket(path, {"ports": str(port)}, f"forward to port {port} of pod {pod}")
 
 
-def _pump(source: Any, sink: Any) -> None:
-    """Pass bytes on until the source ends; then tell the sink that nothing more comes."""
-    with contextlib.suppress(OSError):
-        while data := source.recv(CHUNK):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+def relay(client: socket.socket, remote: Any) -> None:
+    """Pass bytes on in both directions until either side ends (the protocol: v4.channel.k8s.io, binary messages).
+
+    A message begins with its channel. On each of the two channels of a port the first message is the port's number;
+    then data comes on the even one, and on the odd one why there is no connection. One thread does both directions:
+    Python's TLS connections are not made for two.
+    """
+    from websocket import ABNF, WebSocketException
+
+    greeted: set[int] = set()
+    with contextlib.suppress(OSError, WebSocketException):
+        while True:
+            for source in _readable(client, remote):
+                if source is client:
+                    data = client.recv(CHUNK)
+                    if not data:
+                        return
+                    remote.send_binary(DATA + data)
+                    continue
+                opcode, frame = remote.recv_data_frame(True)
+                if opcode == ABNF.OPCODE_CLOSE:
+                    return
+                if opcode != ABNF.OPCODE_BINARY or not frame.data:
+                    continue
+                channel = frame.data[0]
+                if channel not in greeted:
+                    greeted.add(channel)
+                elif channel == DATA[0]:
+                    client.sendall(frame.data[1:])
+                else:
+                    return
+
+
+def _readable(client: socket.socket, remote: Any) -> list[Any]:
+    """Whichever side has something to read; waits for it. TLS may hold bytes that its socket no longer shows."""
+    pending = getattr(remote.sock, "pending", None)
+    if pending is not None and pending():
+        return [remote]
+    readable, _, _ = select.select([client, remote.sock], [], [])
+    return [client if one is client else remote for one in readable]

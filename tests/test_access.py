@@ -372,16 +372,18 @@ def test_every_way_leads_to_the_sample(cluster: Cluster) -> None:
             deadline=Deadline(30),
             awaited="the sample is available",
         )
-        for way in ("auto", LOAD_BALANCER, NODE_PORT, CLUSTER):
+        for way in ("auto", LOAD_BALANCER, NODE_PORT, CLUSTER, PORT_FORWARD):
             found = Access(kube, dataclasses.replace(own, access=way))
             address = found.live()
             access.await_reachable(address, Deadline(10))
             assert address.via == way or way == "auto"
             assert b"v1.0.0" in urllib.request.urlopen(f"{address.url}/").read()
-            assert found.preview().via == CLUSTER, "the preview is not published, whatever was chosen"
+            expected = PORT_FORWARD if way == PORT_FORWARD else CLUSTER
+            assert found.preview().via == expected, "the preview is not published, whatever was chosen"
         [pod] = kube.list("Pod")
         assert b"# TYPE" in urllib.request.urlopen(f"{found.pod(pod, 'metrics').url}/metrics").read()
         assert kube.logs(pod["metadata"]["name"])
+        found.close()
     finally:
         environment.reset(kube, own)
         kube.close()

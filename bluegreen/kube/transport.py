@@ -104,20 +104,17 @@ class Transport:
             raise from_status(what, response.status, _json_object(response.data))
         return response
 
-    def port_forward(self, path: str, port: int) -> Any:
-        """A socket whose other end is a port of a pod, over a websocket; raises ``Unreachable``."""
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.stream.ws_client import portforward_call
+    def websocket(self, path: str, query: Mapping[str, str], what: str) -> Any:
+        """An open websocket (of websocket-client, as the official client opens it); raises ``Unreachable``."""
+        from kubernetes.stream.ws_client import create_websocket, get_websocket_url
+        from websocket import WebSocketException
 
         headers = {"authorization": self.headers().get("Authorization", "")}
-        query = [("ports", str(port))]
+        url = get_websocket_url(self._url(path, query))
         try:
-            forward = portforward_call(
-                self._client.configuration, "GET", self._url(path, None), query_params=query, headers=headers
-            )
-        except ApiException as problem:
-            raise Unreachable(f"Cannot forward to port {port} of {path}: {problem.reason}.") from None
-        return forward.socket(port)
+            return create_websocket(self._client.configuration, url, headers)
+        except (OSError, WebSocketException) as problem:
+            raise Unreachable(f"Cannot {what}: {str(problem).splitlines()[0]}.") from None
 
     def close(self) -> None:
         """Close the connections."""
