@@ -255,3 +255,9 @@ def test_no_value_breaks_the_yaml(tmp_path: Path, value: str) -> None:
     [secret] = manifests.render(load({"DB_PASSWORD": value}), "secrets")
     assert secret["stringData"]["DB_PASSWORD"] == (value if value.strip() else "")
     assert secret["metadata"]["name"] == "gremlinsai-backend-secrets"
+
+
+def test_the_documentation_names_every_file_and_placeholder() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "manifests.md").read_text()
+    assert not [name for name in NAMES if f"`{name}.yaml`" not in page]
+    assert not [name for name in COMPUTED if f"${{{name}}}" not in page]

@@ -339,3 +339,8 @@ def test_any_reference_is_taken_apart_or_refused(reference: str) -> None:
         return
     rebuilt = image.repository + (f":{image.tag}" if image.tag else "") + (f"@{image.digest}" if image.digest else "")
     assert rebuilt == reference
+
+
+def test_the_documented_table_is_this_one() -> None:
+    page = Path(__file__).parents[1] / "docs" / "settings.md"
+    assert markdown_table() in page.read_text(), "write bluegreen.settings.markdown_table() into docs/settings.md"
