@@ -27,7 +27,7 @@ class DecodeError(ValueError):
     """A value does not fit its type; the message is Go's."""
 
 
-class _Check:
+class Check:
     """One pass over an object: unknown fields, and the first type error kept for the end."""
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ def check(schema_name: str, obj: Obj) -> list[str]:
 
     Raises DecodeError with Go's message for a value of a wrong type.
     """
-    found = _Check()
+    found = Check()
     found.struct(schema.of_kind(schema_name), obj, ())
     if found.saved:
         raise DecodeError(found.saved)

@@ -12,6 +12,7 @@ from typing import Any
 from bluegreen.localkube import admission as builtin
 from bluegreen.localkube import defaults, deletion, metadata, patches, preparation, scale, selectors, validation
 from bluegreen.localkube.admission import Admission, Hook
+from bluegreen.localkube.canonical import canonicalise
 from bluegreen.localkube.events import Recorder
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.status import ApiError, Cause, already_exists, bad_request, invalid, not_found
@@ -112,10 +113,8 @@ class Registry:
         if subresource == "scale":
             return self._scale(kind, namespace, name, sent, manager=manager, dry_run=dry_run)
         metadata.place(kind, namespace, sent)
-        given = sent["metadata"].get("name") or name
-        if given != name:
-            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
-        sent["metadata"]["name"] = name
+        sent["metadata"]["name"] = sent["metadata"].get("name") or name
+        _check_name(sent, name)
         live = self.store.get(kind, namespace, name)
         if live is None:
             if not kind.create_on_update or subresource:
@@ -147,7 +146,9 @@ class Registry:
         """Make ``new`` (which is ours to change) the successor of ``live``."""
         metadata.check_precondition(kind, live, new)
         metadata.carry_over(live, new)
-        if subresource != "status":
+        if subresource == "status":
+            canonicalise(kind.kind, new)
+        else:
             defaults.apply_defaults(kind, new)
         new = preparation.for_update(kind, live, new, subresource)
         if operation == "Update":
@@ -230,6 +231,7 @@ class Registry:
         if decode:
             patched = decode(patched)
         metadata.place(kind, namespace, patched)
+        _check_name(patched, name)
         return self._replace(kind, live, patched, manager=manager, subresource=subresource, dry_run=dry_run), False
 
     def _apply(
@@ -309,6 +311,13 @@ class Registry:
     def expire_events(self) -> None:
         """Remove Events that nothing added to for an hour."""
         self._events.expire()
+
+
+def _check_name(obj: Obj, name: str) -> None:
+    """400 for an object that calls itself otherwise than the path does."""
+    given = obj["metadata"].get("name")
+    if given != name:
+        raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
 
 
 def _as_it_is(obj: Obj) -> Obj:

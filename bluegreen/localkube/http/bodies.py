@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bluegreen.localkube import decoding
+from bluegreen.localkube import conversion, decoding
 from bluegreen.localkube.http import protobuf
 from bluegreen.localkube.http.answers import JSON, YAML
 from bluegreen.localkube.http.json_errors import syntax_error
@@ -157,20 +157,30 @@ def check_fields(kind_name: str, version: str, obj: Obj, validation: str, raw: b
     return odd
 
 
-def check_patched(kind: Kind, patched: Any, validation: str, warnings: list[str]) -> Obj:
-    """The same for the result of a patch, which is refused with 422. Adds to ``warnings``."""
+def check_patched(
+    kind: Kind, patched: Any, validation: str, warnings: list[str], strategic: Obj | None = None
+) -> Obj:
+    """The same for the result of a patch, which is refused with 422. Adds to ``warnings``.
+
+    ``strategic``: the patch itself where it is a strategic merge, whose results Kubernetes converts in another way.
+    """
     if not isinstance(patched, dict):
         why = f"json: cannot unmarshal {_GO_TYPES[type(patched)]} into Go value of type v1.{kind.kind}"
         raise decoding.patch_refusal({}, why)
+    check = decoding.check if strategic is None else conversion.check
     try:
-        odd = decoding.check(kind.kind, patched)
+        odd = check(kind.kind, patched)
     except decoding.DecodeError as error:
-        raise decoding.patch_refusal(patched, str(error)) from None
+        raise _patch_refusal(patched, strategic, str(error)) from None
     if odd and validation == "Strict":
-        raise decoding.patch_refusal(patched, decoding.strict_message(odd))
+        raise _patch_refusal(patched, strategic, decoding.strict_message(odd))
     if validation != "Ignore":
         warnings += odd
     return patched
+
+
+def _patch_refusal(patched: Obj, strategic: Obj | None, why: str) -> ApiError:
+    return decoding.patch_refusal(patched, why) if strategic is None else conversion.refusal(strategic, why)
 
 
 def read_patch(body: bytes, content_type: str) -> tuple[str, Any]:

@@ -112,7 +112,9 @@ async def patch(call: Call) -> web.StreamResponse:
     stored, created = call.registry.patch(
         call.kind, target.namespace, target.name, patch_type, content, manager=asked.manager, force=asked.force,
         subresource=target.subresource, dry_run=asked.dry_run,
-        decode=lambda patched: bodies.check_patched(call.kind, patched, asked.validation, call.warnings),
+        decode=lambda patched: bodies.check_patched(
+            call.kind, patched, asked.validation, call.warnings, content if patch_type == "strategic" else None
+        ),
     )  # fmt: skip
     return _answer(call, stored, 201 if created else 200)
 

@@ -14,15 +14,15 @@ _GO_TYPES = {str: "string", bool: "bool", int: "int64", float: "float64", list: 
 _GO_TYPES |= {dict: "map[string]interface {}"}
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A value as Go's %v prints it."""
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_plain(value[key])}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{key}:{plain(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, list):
-        return "[" + " ".join(map(_plain, value)) + "]"
-    return (
-        {None: "<nil>", True: "true", False: "false"}[value] if value is None or value in (True, False) else str(value)
-    )
+        return "[" + " ".join(map(plain, value)) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _syntax(value: Any) -> str:
@@ -31,7 +31,7 @@ def _syntax(value: Any) -> str:
         return "map[string]interface {}{" + ", ".join(f'"{k}":{_syntax(value[k])}' for k in sorted(value)) + "}"
     if isinstance(value, list):
         return "[]interface {}{" + ", ".join(map(_syntax, value)) + "}"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else _plain(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else plain(value)
 
 
 def errors_of(field: Field, value: Any, path: str = "") -> list[str]:
@@ -50,10 +50,10 @@ def _scalar_errors(field: Field, value: Any, path: str) -> list[str]:
     if field.type in _NUMBERS:
         return [] if is_number else [f"{path}: expected numeric (int or float), got {_GO_TYPES[type(value)]}"]
     if field.type == "boolean":
-        return [] if isinstance(value, bool) else [f"{path}: expected boolean, got &{{{_plain(value)}}}"]
+        return [] if isinstance(value, bool) else [f"{path}: expected boolean, got &{{{plain(value)}}}"]
     if field.type in ("quantity", "intOrString"):
         fits = not isinstance(value, (dict, list))
-        return [] if fits else [f"{path}: expected any scalar, got &{{{_plain(value)}}}"]
+        return [] if fits else [f"{path}: expected any scalar, got &{{{plain(value)}}}"]
     if isinstance(value, str):
         return []
     return [f"{path}: expected string, got &value.valueUnstructured{{Value:{_syntax(value)}}}"]
@@ -61,7 +61,7 @@ def _scalar_errors(field: Field, value: Any, path: str) -> list[str]:
 
 def _list_errors(field: Field, value: Any, path: str) -> list[str]:
     if not isinstance(value, list):
-        return [f"{path}: expected list, got &{{{_plain(value)}}}"]
+        return [f"{path}: expected list, got &{{{plain(value)}}}"]
     errors: list[str] = []
     seen: set[str] = set()
     for place, item in enumerate(value):
@@ -101,7 +101,7 @@ def _no_key(field: Field, item: Any) -> str:
 
 def _map_errors(field: Field, value: Any, path: str) -> list[str]:
     if not isinstance(value, dict):
-        return [f"{path}: expected map, got &{{{_plain(value)}}}"]
+        return [f"{path}: expected map, got &{{{plain(value)}}}"]
     errors: list[str] = []
     for key, below in value.items():
         known = field.item if field.item is not None else field.struct.fields.get(key)
