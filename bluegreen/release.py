@@ -34,6 +34,9 @@ from bluegreen.steps import Steps
 from bluegreen.traffic import SERVICE_LABEL, settled, slice_pods
 from bluegreen.verdict import Outcome
 
+SETTLE_S = 3.0
+"""How long endpoints may differ from the ready pods after the switch; a choice: controllers tell in milliseconds."""
+
 __all__ = ["Handle", "LiveHarmedError", "ProductionError", "Release"]
 
 
@@ -61,6 +64,7 @@ class Release:
         self.switched = False  # whether live traffic was moved to the candidate at some time in this release
         self._beginning = Beginning(self.desk, self.id, self.started_at)
         self._result: ProbeResult | None = None
+        self._unsettled: Deadline | None = None  # until when endpoints and ready pods may differ
 
     # --- forward -----------------------------------------------------------------------------------------------------
 
@@ -111,14 +115,11 @@ class Release:
 
     def watch_tick(self) -> None:
         """One cheap look at what serves after the switch. Raises ProductionError with the reason."""
-        record, service = self.desk.record, self.settings.service_name
+        record = self.desk.record
         self.lock.check()
-        slices = self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={service}")
-        if not settled(slices, self.desk.deployments.pods(record.candidate)):
-            behind = ", ".join(sorted(slice_pods(slices))) or "nobody"
-            raise ProductionError(f"Service {service} is not served by {record.candidate}'s ready pods: {behind}.")
-        answer = confirm.ask(target := moves.target(self.desk, record.version))
-        if not answer.good(target):
+        self._look_at_endpoints(record.candidate)
+        target = moves.target(self.desk, record.version)
+        if not confirm.ask(target).good(target) and not (answer := confirm.ask(target)).good(target):
             raise ProductionError(f"The live address answers {answer}, not as version {record.version}.")
         if (sentence := self._harm(SWITCHED)) is not None:
             raise ProductionError(f"After the switch: {sentence}")
@@ -226,6 +227,20 @@ class Release:
                 step.detail = f"{record.candidate} -> {wanted} pods"
                 standing.await_standing(self.desk, record.candidate, wanted, deadline)
         standing.await_available(self.desk, record.candidate, deadline)
+
+    def _look_at_endpoints(self, colour: Colour) -> None:
+        """At least one pod, nobody else's, and soon all that are ready: while a colour is scaled, both lists differ."""
+        service = self.settings.service_name
+        slices = self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={service}")
+        pods = self.desk.deployments.pods(colour)
+        behind = slice_pods(slices)
+        if settled(slices, pods):
+            self._unsettled = None
+            return
+        self._unsettled = self._unsettled or Deadline(SETTLE_S)
+        if not behind or behind - {pod["metadata"]["name"] for pod in pods} or self._unsettled.expired:
+            shown = ", ".join(sorted(behind)) or "nobody"
+            raise ProductionError(f"Service {service} is not served by {colour}'s ready pods, but by {shown}.")
 
     def _colour_now(self, otherwise: Colour | None = None) -> Colour | None:
         """The colour that live traffic is at now, as far as it can be known."""

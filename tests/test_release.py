@@ -16,7 +16,7 @@ from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, NeedsPersonError
 from bluegreen.kube import Forbidden, connect_handle
 from bluegreen.lock import LockLostError
-from bluegreen.release import Release
+from bluegreen.release import ProductionError, Release
 from bluegreen.rollback import RefusedError
 from bluegreen.settings import SETTINGS
 from bluegreen.traffic import FencedOffError, ForeignWriteError
@@ -177,6 +177,42 @@ def test_a_release_that_was_taken_over_changes_nothing_any_more(app: App) -> Non
     later.finish()
     later.close()
     assert (app.live, app.tag(Colour.GREEN)) == (Colour.GREEN, "v1.2.0")
+    app.at_rest()
+
+
+def test_scaling_the_new_colour_during_the_watch_does_not_end_it(app: App) -> None:
+    app.released("v1.0.0")
+    release = app.release("v1.1.0")
+    release.begin()
+    release.promote()
+    for size in (4, 2):
+        app.kube.merge_patch("Deployment", f"{NAME}-green", {"spec": {"replicas": size}}, manager="somebody-else")
+        while len(app.endpoints()) != size:
+            release.watch_tick()
+        release.watch_tick()
+    release.finish()
+    release.close()
+    app.at_rest()
+
+
+def watch(release: Release, deadline: Deadline) -> None:
+    """Look and look again."""
+    while not deadline.expired:
+        release.watch_tick()
+
+
+def test_what_is_wrong_after_the_switch_is_seen_at_a_look(app: App) -> None:
+    app.released("v1.0.0")
+    release = app.release("v1.1.0")
+    release.begin()
+    release.promote()
+    release.watch_tick()
+    app.kube.merge_patch("Deployment", f"{NAME}-green", {"spec": {"replicas": 0}}, manager="somebody-else")
+    with pytest.raises(ProductionError, match=r"green|v1\.1\.0"):
+        watch(release, Deadline(10))
+    release.roll_back("seen")
+    release.close()
+    assert app.live is Colour.BLUE
     app.at_rest()
 
 
