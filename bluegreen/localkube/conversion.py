@@ -22,6 +22,7 @@ class _Conversion(Check):
     """Ends at the first value that does not fit."""
 
     def mismatch(self, _: Struct, field: Field, value: Any, path: Path, found: str = "") -> None:
+        del path, found  # this conversion names neither place nor number
         raise DecodeError(_words(field, value))
 
     def integer(self, struct: Struct, field: Field, value: Any, path: Path) -> None:
