@@ -37,6 +37,8 @@ def _keep_address(spec: Obj, old: Obj) -> None:
     if not spec.get("clusterIP") and old.get("clusterIP"):
         spec["clusterIP"] = old["clusterIP"]
     if spec.get("clusterIP") != old.get("clusterIP"):
+        if spec.get("clusterIPs") == old.get("clusterIPs"):  # a client that knows only the one field
+            spec["clusterIPs"] = [spec["clusterIP"]]
         return
     for field in _ADDRESS:
         if not spec.get(field) and old.get(field):
