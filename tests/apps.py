@@ -58,7 +58,12 @@ class App:
 
     def environment(self, tag: str, **more: str) -> dict[str, str]:
         """The settings of a release of one version, as environment variables."""
-        return {**QUICK, "NAMESPACE": self.namespace, "DOCKER_IMAGE": f"{IMAGE}:{tag}", **more}
+        own = {
+            "NAMESPACE": self.namespace,
+            "DOCKER_IMAGE": f"{IMAGE}:{tag}",
+            "REPORTS_DIR": str(self.folder / "reports"),
+        }
+        return {**QUICK, **own, **more}
 
     def settings(self, tag: str, **more: str) -> Settings:
         """The same, read."""
