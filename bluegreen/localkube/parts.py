@@ -16,6 +16,7 @@ from bluegreen.localkube.credentials import Certificates, admin_token
 from bluegreen.localkube.dns import Dns
 from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import Obj
+from bluegreen.localkube.kubelet import unsupported
 from bluegreen.localkube.kubelet.kubelet import Kubelet
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.proxy import Proxy
@@ -48,6 +49,7 @@ def of(
     stack.callback(store.close)
     registry = Registry(store)
     stack.callback(network.follow(registry))
+    registry.admission.append(unsupported.refuse)
     api = listening.getsockname()
     bootstrap(registry, address=network.kubernetes_address, api_host=api[0], api_port=api[1])
     authority = Authority(store, admin_token(state))

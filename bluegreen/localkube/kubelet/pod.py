@@ -15,7 +15,7 @@ from typing import Any
 from bluegreen import clock
 from bluegreen.localkube.images import InvalidReferenceError
 from bluegreen.localkube.kinds import KINDS
-from bluegreen.localkube.kubelet import pod_status
+from bluegreen.localkube.kubelet import pod_status, unsupported
 from bluegreen.localkube.kubelet.container import ContainerRun
 from bluegreen.localkube.kubelet.env import Environment
 from bluegreen.localkube.kubelet.grace import Grace
@@ -90,7 +90,7 @@ class PodRun:
     def volumes(self) -> Volumes:
         """The pod's volumes."""
         if self._volumes is None:
-            self._volumes = Volumes(self.directory, self.environment, self.machine.token)
+            self._volumes = Volumes(self.directory, lambda: self.environment, self.machine.token)
         return self._volumes
 
     def waiting_state(self) -> Obj:
@@ -175,8 +175,8 @@ class PodRun:
             self._remove()
 
     async def _live_and_end(self) -> None:
-        self.address = self._take_address()
-        self._sandbox = True
+        for warning in unsupported.warnings(self.pod["spec"]):
+            self.event("Warning", "NotEmulated", warning)
         self.touch()
         try:
             await self._live_until_told()
@@ -188,9 +188,12 @@ class PodRun:
             container.show_end()
         self.write()
 
-    def _take_address(self) -> str:
+    def _make_sandbox(self) -> None:
+        """Give the pod its address: it may start containers from now on."""
         network = self.machine.network
-        return network.node_address if self.pod["spec"].get("hostNetwork") else network.take_pod_address()
+        self.address = network.node_address if self.pod["spec"].get("hostNetwork") else network.take_pod_address()
+        self._sandbox = True
+        self.touch()
 
     def _free_address(self) -> None:
         if not self.pod["spec"].get("hostNetwork"):
@@ -225,6 +228,7 @@ class PodRun:
         """Volumes, init containers one after the other, sidecars beside them, then the containers together."""
         if self._needs_volumes():
             await self._set_up_volumes()
+        self._make_sandbox()
         sidecars: list[asyncio.Task[Any]] = []
         try:
             for container in self.inits:

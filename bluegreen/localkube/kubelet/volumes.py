@@ -53,7 +53,8 @@ class File:
 class Volumes:
     """The volumes of one pod, below its directory."""
 
-    def __init__(self, directory: Path, environment: Environment, token: Token) -> None:
+    def __init__(self, directory: Path, environment: Callable[[], Environment], token: Token) -> None:
+        """``environment``: what the pod and its namespace say now."""
         self.directory = directory / "volumes"
         self._environment, self._token = environment, token
         self._tokens: dict[tuple[str, int], tuple[str, float]] = {}  # (audience, seconds) -> token, when
@@ -118,11 +119,11 @@ class Volumes:
         if "fieldRef" in item:
             text = field(pod, item["fieldRef"]["fieldPath"])
         else:
-            text = self._environment.resource(item["resourceFieldRef"], None)
+            text = self._environment().resource(item["resourceFieldRef"], None)
         return File(item["path"], text.encode(), item.get("mode") or mode)
 
     def _keys(self, kind: str, name: str, source: Obj, mode: int) -> list[File]:
-        found = self._environment.find(kind, name)
+        found = self._environment().find(kind, name)
         optional = bool(source.get("optional"))
         if found is None:
             if optional:

@@ -25,7 +25,7 @@ class Pod:
             "spec": {"containers": [{"name": "app"}], "volumes": [{"name": "v", **volume}]},
         }
         environment = Environment(self.pod, lambda kind, name: self.objects.get((kind, name)), {}, {})
-        self.volumes = Volumes(path, environment, lambda pod, audience, seconds: f"{audience} {seconds}")
+        self.volumes = Volumes(path, lambda: environment, lambda pod, audience, seconds: f"{audience} {seconds}")
         self.path = path / "volumes" / "v"
 
     def config_map(self, **data: str) -> None:
