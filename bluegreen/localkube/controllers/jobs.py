@@ -112,7 +112,7 @@ class _Pass:
         ended = rules.failure(self._job, self._pods, counted)
         again_s, refusal = rules.until_deadline_s(self._job), None
         if ended is not None or _has_succeeded(self._job):
-            refusal = self._control.delete(counted.active)
+            again_s, refusal = None, self._control.delete(counted.active)  # what is left is its pods' business
         elif not is_deleting(self._job):
             again_s, refusal = self._manage(counted, again_s)
         self._count()

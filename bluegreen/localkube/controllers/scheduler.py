@@ -43,7 +43,8 @@ class Scheduler:
             return [RETRY] if self._waiting and _node_matters(change) else ()
         if obj["spec"].get("nodeName"):
             frees = change.type == "DELETED" or is_finished(obj)
-            return [RETRY] if frees and self._waiting else ()
+            arrives = change.previous is None or not change.previous["spec"].get("nodeName")  # who wants to be near
+            return [RETRY] if self._waiting and (frees or arrives) else ()
         key = key_of(obj)
         if change.type == "DELETED":
             self._waiting.pop(key, None)
