@@ -149,14 +149,19 @@ def new_registry(store: Store) -> Registry:
 
 
 @contextlib.asynccontextmanager
-async def running(path: Path, store: Store | None = None, namespaces: str | None = None) -> AsyncIterator[Node]:
-    """A node that runs. ``namespaces``: as if the system permitted those ("none", "user", "root")."""
+async def running(
+    path: Path, store: Store | None = None, namespaces: str | None = None, names: bool = True
+) -> AsyncIterator[Node]:
+    """A node that runs. ``namespaces``: as if the system permitted those ("none", "user", "root").
+
+    ``names`` False: its DNS cannot be opened.
+    """
     registry = new_registry(store or Store())
     network = claim_network(path / "network", str(path))
     images = Images(path / "images.json")
     images.add(SHELL, ["sh"])
     images.add("example.org/python:v1", [sys.executable])
-    dns = Dns(registry.store, network.dns_address)
+    dns = Dns(registry.store, network.dns_address if names else "192.0.2.1")  # an address nobody has (RFC 5737)
     await dns.start()
     api = ("127.0.0.1", 6443)
     kubelet = Kubelet(registry, images, network, state_dir=path / "pods", api=api, token=token, dns=dns)
@@ -171,11 +176,13 @@ async def running(path: Path, store: Store | None = None, namespaces: str | None
         network.release()
 
 
-def on_node(path: Path, test: Callable[[Node], Awaitable[None]], namespaces: str | None = None) -> None:
+def on_node(
+    path: Path, test: Callable[[Node], Awaitable[None]], namespaces: str | None = None, names: bool = True
+) -> None:
     """Run a test on a node of its own."""
 
     async def whole() -> None:
-        async with running(path, namespaces=namespaces) as node:
+        async with running(path, namespaces=namespaces, names=names) as node:
             await test(node)
 
     run(whole())
