@@ -88,6 +88,13 @@ class Node:
         pieces = self.kubelet.logs(NAMESPACE, name, container, LogOptions(**options))
         return b"".join([piece async for piece in pieces]).decode()
 
+    def raw_log(self, name: str) -> str:
+        """All log files of a pod as they stand on disk."""
+        pod = self.get(name)
+        assert pod is not None
+        logs = self.path / "pods" / pod["metadata"]["uid"] / "logs"
+        return "".join(file.read_text() for file in sorted(logs.rglob("*.log")))
+
     def events(self, name: str) -> list[tuple[str, str]]:
         """(reason, message) of all events about a pod."""
         found = self.registry.list(KINDS["Event"], NAMESPACE)

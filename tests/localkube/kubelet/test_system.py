@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,7 @@ def test_volumes_are_at_their_paths_and_follow_their_sources(tmp_path: Path) -> 
         )
         node.pod("p", shell(script, volumeMounts=mounts), volumes=volumes, restartPolicy="Never")
         await node.until("p", is_running)
-        while "test" not in await node.log("p"):
-            await asyncio.sleep(0)
+        await node.wait(lambda: "stdout F test" in node.raw_log("p"))
         node.registry.modify(
             KINDS["ConfigMap"], NAMESPACE, "c", lambda c: c.update(data={"key": "two"}), subresource=""
         )
