@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -178,7 +179,5 @@ ANYTHING = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["metadata", "spec", "status", "kind", "x"]), ANYTHING, max_size=4))
 def test_anything_is_accepted_or_refused_but_never_breaks(body: Obj) -> None:
-    try:
+    with contextlib.suppress(decoding.DecodeError):
         assert all(error.startswith("unknown field") for error in decoding.check("Deployment", body))
-    except decoding.DecodeError as error:
-        assert str(error)

@@ -50,14 +50,11 @@ def create(kind: Kind, obj: Obj) -> Causes:
 
 def common(metadata: Obj, path: str) -> Causes:
     """What holds for creates and updates."""
-    causes: Causes = []
-    if len(metadata) > 5 or "labels" in metadata or "annotations" in metadata:
-        causes += non_negative(f"{path}.generation", metadata.get("generation"))
-        causes += labels(metadata.get("labels"), f"{path}.labels")
-        causes += annotation_map(metadata.get("annotations"), f"{path}.annotations")
-        causes += owners(metadata.get("ownerReferences"), f"{path}.ownerReferences")
-        causes += finalizers(metadata.get("finalizers"), f"{path}.finalizers")
-    return causes
+    causes = non_negative(f"{path}.generation", metadata.get("generation"))
+    causes += labels(metadata.get("labels"), f"{path}.labels")
+    causes += annotation_map(metadata.get("annotations"), f"{path}.annotations")
+    causes += owners(metadata.get("ownerReferences"), f"{path}.ownerReferences")
+    return causes + finalizers(metadata.get("finalizers"), f"{path}.finalizers")
 
 
 def labels(given: Obj | None, path: str) -> Causes:

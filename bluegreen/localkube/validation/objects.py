@@ -35,11 +35,11 @@ def config_map(obj: Obj) -> Causes:
     for key in sorted(binaries):
         causes += each_invalid(f"binaryData[{key}]", key, names.config_key(key))
     size = sum(len(text.encode()) for text in texts.values()) + sum(map(_decoded_size, binaries.values()))
-    return [*causes, too_long("", _MOST_BYTES)] if size > _MOST_BYTES else causes
+    return [*causes, too_long("[]", _MOST_BYTES)] if size > _MOST_BYTES else causes
 
 
-def _decoded_size(text: str) -> int:
-    return len(text) * 3 // 4 - text.count("=")
+def _decoded_size(text: str | None) -> int:
+    return len(text) * 3 // 4 - text.count("=") if text else 0
 
 
 def config_map_update(obj: Obj, old: Obj) -> Causes:

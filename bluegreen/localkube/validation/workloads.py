@@ -176,7 +176,7 @@ def _generated_selector(obj: Obj) -> Causes:
     if spec.get("manualSelector") or spec.get("selector") is None:
         return []
     labels = spec["template"]["metadata"].get("labels") or {}
-    wanted = {label: obj["metadata"]["uid" if label.endswith("uid") else "name"] for label in _JOB_LABELS}
+    wanted = {label: obj["metadata"].get("uid" if label.endswith("uid") else "name", "") for label in _JOB_LABELS}
     path = "spec.template.metadata.labels"
     causes: Causes = []
     for label in (_JOB_LABELS[2], _JOB_LABELS[3], _JOB_LABELS[0], _JOB_LABELS[1]):
