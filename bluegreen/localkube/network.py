@@ -121,21 +121,16 @@ class Network:
         if admission.kind.kind != "Service" or admission.operation == "DELETE" or admission.subresource:
             return
         spec: Obj = admission.obj["spec"]
-        old: Obj = admission.old["spec"] if admission.old else {}
-        causes = self._allocate_address(admission, spec, old) + self._allocate_node_ports(admission, spec)
+        causes = self._allocate_address(admission, spec) + self._allocate_node_ports(admission, spec)
         if causes:
             raise invalid("Service", "", admission.obj["metadata"]["name"], causes)
 
-    def _allocate_address(self, admission: Admission, spec: Obj, old: Obj) -> list[Cause]:
+    def _allocate_address(self, admission: Admission, spec: Obj) -> list[Cause]:
         if spec.get("type") not in WITH_CLUSTER_IP:
             return []
         if causes := refused_families(spec):
             return causes
         wanted = spec.get("clusterIP") or ""
-        before = old.get("clusterIP") or ""
-        if before and wanted != before:
-            why = f"Invalid value: {json.dumps(spec.get('clusterIPs') or [wanted])}: may not change once set"
-            return [Cause("spec.clusterIPs[0]", "FieldValueInvalid", why)]
         if not wanted:
             wanted = self._next(self.services, self._taken)
         elif refusal := self._refuse_address(wanted, _key(admission.obj)):

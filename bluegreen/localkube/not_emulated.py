@@ -34,7 +34,7 @@ NOT_EMULATED: tuple[Gap, ...] = (
     Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with an event; IPv6 is refused."),
     Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
     Gap("PersistentVolumeClaims and CSI", "not served; a pod that asks for one waits with FailedMount and says why."),
-    Gap("gRPC probes", "their result is unknown, which an event says; such a pod never gets ready."),
+    Gap("gRPC probes", "a pod with one is refused."),
     Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
     Gap("kubectl attach -i", "refused: output is attached to, input is not."),
     Gap(

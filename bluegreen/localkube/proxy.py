@@ -97,6 +97,7 @@ class Proxy:
 
     def __init__(self, registry: Registry, network: Network) -> None:
         self._registry, self._network = registry, network
+        self.lag_s = 0.0  # a fault on demand: how long changes take to be seen
         self._slices: Slices
         self._load_balancers = LoadBalancers(registry, network)
         self._open: dict[Key, dict[Address, Listener]] = {}
@@ -133,7 +134,10 @@ class Proxy:
 
     def _touch(self, key: Key) -> None:
         if not self._dirty:
-            self._loop.call_soon(self._work)
+            if self.lag_s:
+                self._loop.call_later(self.lag_s, self._work)
+            else:
+                self._loop.call_soon(self._work)
         self._dirty[key] = None
 
     def _work(self) -> None:

@@ -134,6 +134,12 @@ def test_a_change_of_type_gives_and_takes(place: Place) -> None:
     assert "clusterIP" not in external
 
 
+def test_an_address_may_not_change(place: Place) -> None:
+    place.create("a", clusterIP="127.77.20.20")
+    with pytest.raises(ApiError, match="may not change once set"):
+        place.update("a", clusterIP="127.77.20.21", clusterIPs=["127.77.20.21"])
+
+
 def test_pod_addresses_rest_before_they_are_used_again() -> None:
     network = Network(77)
     first = network.take_pod_address()

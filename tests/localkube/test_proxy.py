@@ -107,8 +107,8 @@ class Backend:
 class Place:
     """A proxy over a Service ``web`` (port 8000) and its endpoints."""
 
-    def __init__(self, registry: Registry, network: Network) -> None:
-        self.registry, self.network = registry, network
+    def __init__(self, registry: Registry, network: Network, proxy: Proxy) -> None:
+        self.registry, self.network, self.proxy = registry, network, proxy
         self.backends: dict[str, Backend] = {}
         self.port = 8080
 
@@ -160,7 +160,7 @@ async def proxied(path: Path, **spec: Any) -> AsyncIterator[Place]:
     stop = network.follow(registry)
     proxy = Proxy(registry, network)
     await proxy.start()
-    place = Place(registry, network)
+    place = Place(registry, network, proxy)
     try:
         ports = [{"name": "http", "port": 8000, "targetPort": 8080}]
         registry.create(
@@ -221,6 +221,21 @@ def test_a_switch_moves_new_connections_at_once_and_leaves_the_old_where_they_ar
         writer.write(b"still there?")
         assert await reader.readexactly(12) == b"still there?"
         writer.close()
+
+    with_proxy(tmp_path, test)
+
+
+def test_changes_may_be_made_to_lag(tmp_path: Path) -> None:
+    async def test(place: Place) -> None:
+        for name in ("blue", "green"):
+            await place.backend(name)
+        await place.endpoints(blue=READY)
+        place.proxy.lag_s = 0.2
+        await place.endpoints(green=READY)
+        assert await place.ask() == "blue"
+        async with asyncio.timeout(10):
+            while await place.ask() == "blue":
+                pass
 
     with_proxy(tmp_path, test)
 

@@ -13,6 +13,7 @@ import termios
 from bluegreen.localkube.kubelet.launch import Container, Exec
 
 CHUNK = 64 * 1024
+PIECES = 16  # of output that wait for a slow reader before the program has to wait too; a choice
 
 
 class ExecSession:
@@ -20,11 +21,12 @@ class ExecSession:
 
     def __init__(self, container: Container, argv: list[str], env: dict[str, str], *, stdin: bool, tty: bool) -> None:
         self.tty = tty
-        self.stdout: asyncio.Queue[bytes] = asyncio.Queue()
+        self.stdout: asyncio.Queue[bytes] = asyncio.Queue(PIECES)
         """What it says, in pieces; an empty piece ends it."""
-        self.stderr: asyncio.Queue[bytes] = asyncio.Queue()
+        self.stderr: asyncio.Queue[bytes] = asyncio.Queue(PIECES)
         self._loop = asyncio.get_running_loop()
         self._readers: set[int] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
         self._input = -1
         ours = self._terminal(container, argv, env) if tty else self._pipes(container, argv, env, stdin)
         self._exec: Exec = ours
@@ -71,9 +73,21 @@ class ExecSession:
             return
         except OSError:  # a terminal whose other side is closed
             data = b""
+        if queue.full():
+            self._loop.remove_reader(descriptor)
+            self._waiting.add(self._loop.create_task(self._put(descriptor, queue, data)))
+            return
         queue.put_nowait(data)
         if not data:
             self._forget(descriptor)
+
+    async def _put(self, descriptor: int, queue: asyncio.Queue[bytes], data: bytes) -> None:
+        """Read no more until the reader has taken something."""
+        await queue.put(data)
+        if not data:
+            self._forget(descriptor)
+        elif descriptor in self._readers:
+            self._loop.add_reader(descriptor, self._read, descriptor, queue)
 
     def _forget(self, descriptor: int) -> None:
         if descriptor in self._readers:
@@ -108,6 +122,8 @@ class ExecSession:
         """Let go of everything; a program that still runs is killed."""
         if not self.ended.done():
             self._exec.kill()
+        for task in self._waiting:
+            task.cancel()
         for descriptor in list(self._readers):
             self._forget(descriptor)
         if self._input >= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -23,7 +24,7 @@ from bluegreen.localkube.kubelet.launch import Container
 from bluegreen.localkube.kubelet.logs import LogOptions
 from bluegreen.localkube.kubelet.machine import Faults, Machine
 from bluegreen.localkube.kubelet.pod import POD, PodRun
-from bluegreen.localkube.kubelet.usage import Usage, Watcher
+from bluegreen.localkube.kubelet.usage import Usage, Watcher, processes, trees
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.status import bad_request
@@ -233,6 +234,27 @@ class Kubelet:
         pod = self.machine.registry.get(POD, namespace, name)
         return str((pod.get("status") or {}).get("podIP") or "")
 
+    # -- faults on demand ------------------------------------------------------
+    def kill(self, namespace: str, name: str) -> None:
+        """Kill a pod's programs; its restart policy says what follows."""
+        for container in self._programs_of(namespace, name):
+            container.signal(signal.SIGKILL)
+
+    def freeze(self, namespace: str, name: str, frozen: bool) -> None:
+        """Stop all processes of a pod where they are, or let them go on."""
+        roots = [container.pid for container in self._programs_of(namespace, name)]
+        for pids in trees(processes(), roots).values():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def _programs_of(self, namespace: str, name: str) -> list[Container]:
+        pod = self.machine.registry.get(POD, namespace, name)
+        run = self._runs.get(pod["metadata"]["uid"])
+        instances = [container.instance for container in run.containers if container.running] if run else []
+        return [instance for instance in instances if isinstance(instance, Container)]
+
+    # -- measuring -------------------------------------------------------------
     def usage(self) -> Usage:
         """CPU and memory of every running container, measured."""
         return self._watcher.usage()

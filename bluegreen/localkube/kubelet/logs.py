@@ -6,11 +6,13 @@ The files are written by the supervisors (``shim.Log``). Refusals are worded as 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bluegreen.localkube.status import ApiError, bad_request
 
@@ -124,59 +126,81 @@ def tail(lines: list[bytes], count: int) -> list[bytes]:
     return lines[at:]
 
 
-def read_lines(path: Path) -> tuple[list[bytes], int]:
-    """All lines that an instance's file, and the part turned over before it, hold; and where the file's lines end."""
-    parts = []
-    for part in (path.with_name(path.name + ".1"), path):
-        try:
-            parts.append(part.read_bytes())
-        except FileNotFoundError:
-            parts.append(b"")
-    return b"".join(parts).split(b"\n")[:-1], parts[1].rfind(b"\n") + 1
-
-
 async def read(path: Path, options: LogOptions, ended: Callable[[], bool]) -> AsyncIterator[bytes]:
     """The log of one instance; when followed, until the instance has ended (``ended``) and all was read."""
-    lines, position = read_lines(path)
-    if options.tail_lines is not None:
-        lines = tail(lines, options.tail_lines)
-    left = options.limit_bytes
-    text = b"".join(shown(lines, options))
-    while True:
-        if left is not None:
-            text = text[:left]
-            left -= len(text)
-        for at in range(0, len(text), CHUNK):
-            yield text[at : at + CHUNK]
-        if not options.follow or left == 0:
-            return
-        over = ended()
-        data, position = grown(path, position)
-        text = b"".join(shown(data.split(b"\n")[:-1], options))
-        if not text:
-            if over:
+    with Growing(path) as growing:
+        lines = growing.lines()
+        if options.tail_lines is not None:
+            lines = tail(lines, options.tail_lines)
+        left, text = options.limit_bytes, b"".join(shown(lines, options))
+        while True:
+            if left is not None:
+                text = text[:left]
+                left -= len(text)
+            for at in range(0, len(text), CHUNK):
+                yield text[at : at + CHUNK]
+            if not options.follow or left == 0:
                 return
-            await asyncio.sleep(POLL_S)
+            over = ended()
+            text = b"".join(shown(growing.lines(), options))
+            if not text:
+                if over:
+                    return
+                await asyncio.sleep(POLL_S)
 
 
-def grown(path: Path, position: int) -> tuple[bytes, int]:
-    """Whole lines added since ``position``, and the new position; a file turned over is read from its start."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            if size < position:
-                position = 0
-            file.seek(position)
-            data = file.read()
-    except FileNotFoundError:
-        return b"", position
-    end = data.rfind(b"\n") + 1
-    return data[:end], position + end
+class Growing:
+    """A log that grows: gives each line once. Holds the file open, so what a pod said last survives its files."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._rest = path, b""
+        self._earlier = path.with_name(path.name + ".1")
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Growing:
+        with contextlib.suppress(FileNotFoundError):
+            self._rest = self._earlier.read_bytes()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def lines(self) -> list[bytes]:
+        """Whole lines added since the last time; a file turned over is read to its end, then the one after it."""
+        data = self._rest + self._added()
+        if self._turned_over():
+            self._open()
+            data += self._added()
+        *lines, self._rest = data.split(b"\n")
+        return lines
+
+    def _added(self) -> bytes:
+        if self._file is None:
+            self._open()
+        return self._file.read() if self._file else b""
+
+    def _open(self) -> None:
+        if self._file:
+            self._file.close()
+        self._file = None
+        with contextlib.suppress(FileNotFoundError):
+            self._file = self._path.open("rb")
+
+    def _turned_over(self) -> bool:
+        """Whether another file has taken the place of the one that is open."""
+        if self._file is None:
+            return False
+        try:
+            return self._path.stat().st_ino != os.fstat(self._file.fileno()).st_ino
+        except FileNotFoundError:
+            return False
 
 
 def last_words(path: Path) -> str:
     """The end of a log, for a termination message that falls back to it."""
-    lines = tail(read_lines(path)[0], FALLBACK_LINES)
+    with Growing(path) as log:
+        lines = tail(log.lines(), FALLBACK_LINES)
     return b"".join(shown(lines, LogOptions()))[-FALLBACK_BYTES:].decode(errors="replace")
 
 

@@ -507,6 +507,9 @@ class Shim:
         """The daemon is gone: end everything, leave nothing behind."""
         self.end_everything()
         self.clean_up()
+        for path in self.spec["cgroups"]:
+            with contextlib.suppress(OSError):  # others are in it
+                os.rmdir(os.path.dirname(path))
         os._exit(0)
 
     def end_everything(self) -> None:

@@ -63,21 +63,25 @@ def processes() -> dict[int, Process]:
     return found
 
 
-def totals(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, Process]:
-    """For each root process: it and all its descendants, added up."""
+def trees(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, list[int]]:
+    """For each root process: it and all its descendants."""
     children: dict[int, list[int]] = defaultdict(list)
     for pid, process in all_processes.items():
         children[process.parent].append(pid)
-    found = {}
+    found: dict[int, list[int]] = {}
     for root in roots:
-        cpu, memory, todo = 0.0, 0, [root]
-        while todo:
-            pid = todo.pop()
-            if pid in all_processes:
-                cpu += all_processes[pid].cpu_s
-                memory += all_processes[pid].memory_bytes
-                todo += children[pid]
-        found[root] = Process(0, cpu, memory)
+        found[root] = [root] if root in all_processes else []
+        for pid in found[root]:  # grows while it is walked
+            found[root] += children[pid]
+    return found
+
+
+def totals(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, Process]:
+    """For each root process: it and all its descendants, added up."""
+    found = {}
+    for root, pids in trees(all_processes, roots).items():
+        members = [all_processes[pid] for pid in pids]
+        found[root] = Process(0, sum(each.cpu_s for each in members), sum(each.memory_bytes for each in members))
     return found
 
 

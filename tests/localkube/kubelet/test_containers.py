@@ -374,6 +374,44 @@ def test_programs_can_be_run_inside(tmp_path: Path) -> None:
     on_node(tmp_path, test)
 
 
+def test_much_output_waits_for_a_slow_reader(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        node.pod("p", shell("sleep 600"))
+        await node.until("p", is_running)
+        session = node.kubelet.exec("test", "p", "", ["head", "-c", "8000000", "/dev/zero"], stdin=False, tty=False)
+        size = 0
+        while piece := await session.stdout.get():
+            size += len(piece)
+            assert session.stdout.qsize() <= 16
+        assert (size, await session.ended) == (8000000, 0)
+        session.close()
+
+    on_node(tmp_path, test)
+
+
+def test_faults_kill_and_freeze_a_pod(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        script = "i=0; while :; do i=$((i+1)); echo $i > /work/i; sleep 0.01; done"
+        node.pod("p", shell(script, volumeMounts=[{"name": "work", "mountPath": "/work"}]),
+                 volumes=[{"name": "work", "emptyDir": {}}])  # fmt: skip
+        pod = await node.until("p", is_running)
+        counted = node.path / "pods" / pod["metadata"]["uid"] / "volumes" / "work" / "i"
+        await node.wait(counted.exists)
+        node.kubelet.freeze("test", "p", frozen=True)
+        container = node.kubelet._programs_of("test", "p")[0]
+        await node.wait(lambda: Path(f"/proc/{container.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        node.kubelet.freeze("test", "p", frozen=False)
+        before = counted.read_text()
+        await node.wait(lambda: counted.read_text() not in ("", before))
+        node.kubelet.kill("test", "p")
+        pod = await node.until(
+            "p", lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1 and is_running(p)
+        )
+        assert pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 137
+
+    on_node(tmp_path, test)
+
+
 def test_pods_come_back_after_a_restart_of_the_node(tmp_path: Path) -> None:
     from tests.localkube.kubelet.node import Store, run, running
 

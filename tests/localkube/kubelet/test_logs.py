@@ -77,6 +77,41 @@ def test_following_gives_what_is_added_and_ends_with_the_container(tmp_path: Pat
     assert asyncio.run(asyncio.wait_for(follow(), 10)) == "three\nfour\n"
 
 
+def test_following_survives_the_removal_of_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    file.write_text(LINES)
+
+    async def follow() -> str:
+        pieces: list[bytes] = []
+        async for piece in read(file, LogOptions(follow=True, tail_lines=1), lambda: not file.exists()):
+            pieces.append(piece)
+            if len(pieces) == 1:
+                with file.open("a") as more:
+                    more.write("2026-01-01T00:00:04.000000000Z stdout F last words\n")
+                file.unlink()
+        return b"".join(pieces).decode()
+
+    assert asyncio.run(asyncio.wait_for(follow(), 10)) == "three\nlast words\n"
+
+
+def test_following_goes_on_in_the_next_file_when_one_is_turned_over(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    file.write_text(LINES)
+
+    async def follow() -> str:
+        pieces: list[bytes] = []
+        async for piece in read(file, LogOptions(follow=True, tail_lines=1), lambda: len(pieces) > 1):
+            pieces.append(piece)
+            if len(pieces) == 1:
+                with file.open("a") as more:
+                    more.write("2026-01-01T00:00:04.000000000Z stdout F four\n")
+                file.rename(tmp_path / "x.log.1")
+                file.write_text("2026-01-01T00:00:05.000000000Z stdout F five\n")
+        return b"".join(pieces).decode()
+
+    assert asyncio.run(asyncio.wait_for(follow(), 10)) == "three\nfour\nfive\n"
+
+
 def pod(state: Obj, last: Obj | None = None, **more: Any) -> Obj:
     status = {"name": "app", "state": state, "lastState": last or {}, "containerID": "process://now", **more}
     spec = {"nodeName": "n", "containers": [{"name": "app"}], "initContainers": [{"name": "first"}]}
