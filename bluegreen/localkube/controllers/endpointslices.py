@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from bluegreen import clock
 from bluegreen.localkube.controllers.base import MANAGER, Context, Key, key_of, kind
 from bluegreen.localkube.controllers.endpoints import ZONE_LABEL, SlicePlan, arranged, grouped, subsets
 from bluegreen.localkube.controllers.owners import controller_of, reference
 from bluegreen.localkube.controllers.pod_control import is_terminating
 from bluegreen.localkube.controllers.pods import is_deleting, is_ready, phase
+from bluegreen.localkube.controllers.trigger_times import TriggerTimes, annotate
 from bluegreen.localkube.selectors import selects
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
@@ -23,7 +23,6 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 SLICES_BY = "endpointslice-controller.k8s.io"
 ENDPOINTS_BY = "endpoints.kubernetes.io/managed-by"
 HEADLESS = "service.kubernetes.io/headless"
-TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
 
 
 @dataclass
@@ -33,6 +32,7 @@ class EndpointSlices:
     context: Context
     name: str = "endpoint-slice-controller"
     watches: tuple[str, ...] = ("Service", "Pod", "EndpointSlice", "Endpoints", "Node")
+    _triggers: dict[Key, TriggerTimes] = field(default_factory=dict)
 
     def keys(self, change: Change) -> Iterable[Key]:
         """The Service itself, or those whose selector a changed pod matches or matched."""
@@ -42,6 +42,7 @@ class EndpointSlices:
         """Make a Service's slices and Endpoints list the pods it selects now."""
         service = self.context.get("Service", *key)
         if service is None:
+            self._triggers.pop(key, None)
             self._remove_endpoints(*key)
             return None
         selector = service["spec"].get("selector")
@@ -49,8 +50,9 @@ class EndpointSlices:
             return None
         pods = self.context.pods.selected(key[0], {"matchLabels": selector})
         try:
-            self._write_slices(service, pods)
-            self._write_endpoints(service, pods)
+            moment = self._triggers.setdefault(key, TriggerTimes()).look(service, pods)
+            self._write_slices(service, pods, moment)
+            self._write_endpoints(service, pods, moment)
         except ApiError as error:
             if not is_terminating(error):
                 raise
@@ -65,21 +67,29 @@ class EndpointSlices:
         services = self.context.all("Service", change.object["metadata"]["namespace"])
         return [key_of(each) for each in services if _selects_any(each, labels)]
 
+    def _of_endpoints(self, change: Change) -> Iterable[Key]:
+        """Endpoints without a Service may be waiting for one: they are nobody's yet."""
+        key = key_of(change.object)
+        return [key] if self.context.get("Service", *key) else ()
+
     def _of_node(self, change: Change) -> Iterable[Key]:
         zones = [_zone(node) for node in (change.object, change.previous) if node]
         return [] if len(set(zones)) == 1 else [key_of(service) for service in self.context.all("Service")]
 
     # -- slices --------------------------------------------------------------------
-    def _write_slices(self, service: Obj, pods: list[Obj]) -> None:
+    def _write_slices(self, service: Obj, pods: list[Obj], moment: str) -> None:
         zones = {node["metadata"]["name"]: _zone(node) for node in self.context.all("Node") if _zone(node)}
         plans, superfluous = arranged(grouped(service, pods, zones), self._slices(service))
         for plan in sorted(plans, key=lambda each: each.slice is None):
             if plan.slice is None:
                 self.context.registry.create(
-                    kind("EndpointSlice"), service["metadata"]["namespace"], _new_slice(service, plan), manager=MANAGER
+                    kind("EndpointSlice"),
+                    service["metadata"]["namespace"],
+                    _new_slice(service, plan, moment),
+                    manager=MANAGER,
                 )
             else:
-                self._update_slice(service, plan, plan.slice)
+                self._update_slice(service, plan, plan.slice, moment)
         for one in superfluous:
             self.context.registry.delete(kind("EndpointSlice"), *key_of(one))
 
@@ -90,7 +100,7 @@ class EndpointSlices:
         mine = [one for one in slices if (one["metadata"].get("labels") or {}).get(MANAGED_BY) == SLICES_BY]
         return sorted(mine, key=lambda one: (-len(one.get("endpoints") or ()), one["metadata"]["name"]))
 
-    def _update_slice(self, service: Obj, plan: SlicePlan, one: Obj) -> None:
+    def _update_slice(self, service: Obj, plan: SlicePlan, one: Obj, moment: str) -> None:
         content: Obj = {"endpoints": plan.endpoints or None, "ports": plan.ports or None}
         labels = _labels(service, {SERVICE_NAME: service["metadata"]["name"], MANAGED_BY: SLICES_BY})
         if labels == one["metadata"].get("labels") and all(one.get(key) == content[key] for key in content):
@@ -99,17 +109,17 @@ class EndpointSlices:
         def change(copy: Obj) -> None:
             copy.update(content)
             copy["metadata"]["labels"] = labels
-            copy["metadata"].setdefault("annotations", {})[TRIGGERED] = clock.timestamp()
+            _annotate(copy["metadata"], moment)
 
         self.context.registry.modify(kind("EndpointSlice"), *key_of(one), change, manager=MANAGER, subresource="")
 
     # -- Endpoints -----------------------------------------------------------------
-    def _write_endpoints(self, service: Obj, pods: list[Obj]) -> None:
+    def _write_endpoints(self, service: Obj, pods: list[Obj], moment: str) -> None:
         wanted = subsets(service, pods)
         labels = _labels(service, {ENDPOINTS_BY: "endpoint-controller"})
         current = self.context.get("Endpoints", *key_of(service))
         if current is None:
-            self._create_endpoints(service, wanted, labels)
+            self._create_endpoints(service, wanted, labels, moment)
             return
         if (current.get("subsets") or []) == wanted and current["metadata"].get("labels") == labels:
             return
@@ -119,17 +129,14 @@ class EndpointSlices:
             if not wanted:
                 del copy["subsets"]
             copy["metadata"]["labels"] = labels
-            copy["metadata"].setdefault("annotations", {})[TRIGGERED] = clock.timestamp()
+            _annotate(copy["metadata"], moment)
 
         self.context.registry.modify(kind("Endpoints"), *key_of(current), change, manager=MANAGER, subresource="")
 
-    def _create_endpoints(self, service: Obj, wanted: list[Obj], labels: dict[str, str]) -> None:
+    def _create_endpoints(self, service: Obj, wanted: list[Obj], labels: dict[str, str], moment: str) -> None:
         namespace, name = key_of(service)
-        made: Obj = {
-            "apiVersion": "v1",
-            "kind": "Endpoints",
-            "metadata": {"name": name, "labels": labels, "annotations": {TRIGGERED: clock.timestamp()}},
-        }
+        made: Obj = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": name, "labels": labels}}
+        _annotate(made["metadata"], moment)
         if wanted:
             made["subsets"] = wanted
         self.context.registry.create(kind("Endpoints"), namespace, made, manager=MANAGER)
@@ -149,7 +156,7 @@ def _by_label(_: EndpointSlices, change: Change) -> list[Key]:
 
 _FINDERS: dict[str, Callable[[EndpointSlices, Change], Iterable[Key]]] = {
     "Service": lambda _, change: [key_of(change.object)],
-    "Endpoints": lambda _, change: [key_of(change.object)],
+    "Endpoints": EndpointSlices._of_endpoints,
     "EndpointSlice": _by_label,
     "Pod": EndpointSlices._of_pod,
     "Node": EndpointSlices._of_node,
@@ -188,18 +195,26 @@ def _labels(service: Obj, own: dict[str, str]) -> dict[str, str]:
     return labels | own
 
 
-def _new_slice(service: Obj, plan: SlicePlan) -> Obj:
+def _annotate(meta: Obj, moment: str) -> None:
+    annotations = meta.setdefault("annotations", {})
+    annotate(annotations, moment)
+    if not annotations:
+        del meta["annotations"]
+
+
+def _new_slice(service: Obj, plan: SlicePlan, moment: str) -> Obj:
     name = service["metadata"]["name"]
-    return {
+    made: Obj = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
             "generateName": f"{name}-",
             "labels": _labels(service, {SERVICE_NAME: name, MANAGED_BY: SLICES_BY}),
-            "annotations": {TRIGGERED: clock.timestamp()},
             "ownerReferences": [reference(kind("Service"), service)],
         },
         "addressType": "IPv4",
         "endpoints": plan.endpoints or None,
         "ports": plan.ports or None,
     }
+    _annotate(made["metadata"], moment)
+    return made

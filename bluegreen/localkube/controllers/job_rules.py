@@ -72,6 +72,7 @@ class Tally:
     failed: int
     newly_succeeded: Sequence[Obj]  # tracked pods that are to be counted
     newly_failed: Sequence[Obj]
+    ignored: Sequence[Obj]  # tracked pods that failed, but whose failure the Job's policy does not count
     terminating: int
     indexes: frozenset[int]  # completed indexes of an indexed Job
 
@@ -89,14 +90,16 @@ def tally(job: Obj, pods: Sequence[Obj]) -> Tally:
     fresh = [pod for pod in pods if is_tracked(pod) and pod["metadata"]["uid"] not in known]
     succeeded = [pod for pod in fresh if phase(pod) == "Succeeded"]
     failed = [pod for pod in fresh if has_failed(job, pod)]
+    ignored = [pod for pod in failed if (policy_verdict(job, pod) or ("", ""))[0] == "Ignore"]
     indexes = completed_indexes(job, pods) if is_indexed(job) else frozenset()
     before = status.get("succeeded", 0) + len(uncounted.get("succeeded") or ())
     return Tally(
         active=[pod for pod in pods if is_active(pod)],
         succeeded=len(indexes) if is_indexed(job) else before + len(succeeded),
-        failed=status.get("failed", 0) + len(uncounted.get("failed") or ()) + len(failed),
+        failed=status.get("failed", 0) + len(uncounted.get("failed") or ()) + len(failed) - len(ignored),
         newly_succeeded=succeeded,
-        newly_failed=failed,
+        newly_failed=[pod for pod in failed if pod not in ignored],
+        ignored=ignored,
         terminating=sum(is_deleting(pod) and not is_finished(pod) for pod in pods),
         indexes=indexes,
     )
@@ -157,6 +160,10 @@ def failure(job: Obj, pods: Sequence[Obj], counted: Tally) -> Obj | None:
     if known is not None and known["status"] == "True":
         return known
     spec = job["spec"]
+    for pod in pods:
+        verdict = policy_verdict(job, pod)
+        if verdict and verdict[0] == "FailJob":
+            return condition("FailureTarget", "True", "PodFailurePolicy", verdict[1])
     if counted.failed > spec.get("backoffLimit", 6) or _restarted_too_often(job, pods):
         message = "Job has reached the specified backoff limit"
         return condition("FailureTarget", "True", "BackoffLimitExceeded", message)
@@ -165,6 +172,40 @@ def failure(job: Obj, pods: Sequence[Obj], counted: Tally) -> Obj | None:
         message = "Job was active longer than specified deadline"
         return condition("FailureTarget", "True", "DeadlineExceeded", message)
     return None
+
+
+def policy_verdict(job: Obj, pod: Obj) -> tuple[str, str] | None:
+    """(action, sentence) of the first rule of the Job's podFailurePolicy that a failed pod meets."""
+    if phase(pod) != "Failed":
+        return None
+    rules = (job["spec"].get("podFailurePolicy") or {}).get("rules") or ()
+    for number, rule in enumerate(rules):
+        what = _matched(rule, pod)
+        if what:
+            return rule["action"], f"{what} matching {rule['action']} rule at index {number}"
+    return None
+
+
+def _matched(rule: Obj, pod: Obj) -> str:
+    """What of a pod meets a rule, as the beginning of a sentence; "" for nothing."""
+    meta, status = pod["metadata"], pod.get("status") or {}
+    title = f"{meta['namespace']}/{meta['name']}"
+    for each in [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]:
+        code = ((each.get("state") or {}).get("terminated") or {}).get("exitCode", 0)
+        if rule.get("onExitCodes") and code and _code_matches(rule["onExitCodes"], each["name"], code):
+            return f"Container {each['name']} for pod {title} failed with exit code {code}"
+    for pattern in rule.get("onPodConditions") or ():
+        found = find(status.get("conditions"), pattern["type"])
+        if found is not None and found["status"] == pattern.get("status", "True"):
+            return f"Pod {title} has condition {pattern['type']}"
+    return ""
+
+
+def _code_matches(wanted: Obj, container: str, code: int) -> bool:
+    if wanted.get("containerName") not in (None, container):
+        return False
+    listed = code in wanted["values"]
+    return listed if wanted["operator"] == "In" else not listed
 
 
 def _restarted_too_often(job: Obj, pods: Sequence[Obj]) -> bool:

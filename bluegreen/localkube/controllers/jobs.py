@@ -167,8 +167,8 @@ class _Pass:
         if counted.newly_succeeded or counted.newly_failed:
             succeeded = [] if rules.is_indexed(self._job) else counted.newly_succeeded
             self._write(lambda new: _name_uncounted(new, _uids(succeeded), _uids(counted.newly_failed)))
-            for pod in [*counted.newly_succeeded, *counted.newly_failed]:
-                free(self._context, pod)
+        for pod in [*counted.newly_succeeded, *counted.newly_failed, *counted.ignored]:
+            free(self._context, pod)
         self._write(lambda new: self._add_up(new, counted))
 
     def _add_up(self, status: Obj, counted: rules.Tally) -> None:

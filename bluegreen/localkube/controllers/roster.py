@@ -12,7 +12,9 @@ from bluegreen.localkube.controllers.endpointslices import EndpointSlices
 from bluegreen.localkube.controllers.garbage import GarbageCollector
 from bluegreen.localkube.controllers.housekeeping import Housekeeping
 from bluegreen.localkube.controllers.jobs import Jobs
+from bluegreen.localkube.controllers.mirroring import Mirroring
 from bluegreen.localkube.controllers.namespaces import Namespaces
+from bluegreen.localkube.controllers.nodes import Nodes
 from bluegreen.localkube.controllers.pod_usage import PodMetrics
 from bluegreen.localkube.controllers.policies import NetworkPolicies
 from bluegreen.localkube.controllers.quota import Quotas
@@ -39,8 +41,10 @@ def controllers(context: Context, options: Options) -> tuple[Controller, ...]:
         Jobs(context),
         Scheduler(context),
         EndpointSlices(context),
+        Mirroring(context),
         Disruptions(context),
         Autoscalers(context, options.pod_metrics),
+        Nodes(context),
         GarbageCollector(context),
         NetworkPolicies(context),
         Housekeeping(context),

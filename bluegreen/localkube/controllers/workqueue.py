@@ -73,7 +73,7 @@ class WorkQueue:
                 del self._ready[key]
                 self.add(key)
         if again_s is not None:
-            self.add_after(key, max(again_s, 0.0))
+            self.add_after(key, max(again_s, FIRST_RETRY_S))
 
     def failed(self, key: Key) -> None:
         """A pass failed: run it again after its back-off."""

@@ -163,3 +163,16 @@ def test_what_somebody_else_changes_is_put_right(cluster: Cluster) -> None:
     assert len(endpoints(cluster)) == 2
     cluster.delete("EndpointSlice", names(slices(cluster))[0])
     assert len(endpoints(cluster)) == 2
+
+
+def test_the_moment_of_the_last_change_is_noted_where_there_is_one(cluster: Cluster) -> None:
+    note = "endpoints.kubernetes.io/last-change-trigger-time"
+    cluster.create("Service", service())
+    assert note in slices(cluster)[0]["metadata"]["annotations"]
+    cluster.after(10)
+    cluster.create("Deployment", deployment(replicas=1))
+    ready = cluster.list("Pod")[0]["status"]["conditions"][-1]["lastTransitionTime"]
+    assert slices(cluster)[0]["metadata"]["annotations"][note] == ready
+    assert cluster.get("Endpoints", "web")["metadata"]["annotations"][note] == ready
+    cluster.merge("Deployment", "web", {"spec": {"replicas": 0}})
+    assert note not in cluster.get("Endpoints", "web")["metadata"].get("annotations", {})

@@ -184,3 +184,23 @@ def test_deleting_a_job_frees_and_takes_its_pods(cluster: Cluster, policy: str) 
     cluster.delete("Job", "j", propagationPolicy=policy)
     assert cluster.find("Job", "j") is None
     assert cluster.list("Pod") == []
+
+
+def test_a_policy_may_end_it_at_once_or_forgive(cluster: Cluster) -> None:
+    rules = [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1]}},
+    ]
+    cluster.create("Job", job(podFailurePolicy={"rules": rules}))
+    name = running(cluster)[0]
+    conditions_of = cluster.get("Pod", name)["status"]["conditions"]
+    target = {"type": "DisruptionTarget", "status": "True"}
+    cluster.merge("Pod", name, {"status": {"conditions": [*conditions_of, target]}}, subresource="status")
+    cluster.pods.end(name, "Failed")
+    assert "failed" not in status(cluster)
+    cluster.after(11)
+    name = running(cluster)[0]
+    cluster.pods.end(name, "Failed")
+    assert conditions(cluster.get("Job", "j"))["Failed"] == ("True", "PodFailurePolicy")
+    message = next(each["message"] for each in status(cluster)["conditions"] if each["type"] == "Failed")
+    assert message == f"Container c for pod test/{name} failed with exit code 1 matching FailJob rule at index 1"
