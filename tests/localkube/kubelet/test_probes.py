@@ -40,8 +40,13 @@ class Server:
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # a probe that was cancelled
+            writer.close()
+            return
         self.times.append(clock.now_s())
-        self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        self.requests.append(request.decode())
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == b"hang":
             await reader.read()
