@@ -27,13 +27,13 @@ class Cgroups:
         made: dict[Path, None] = {}
         with contextlib.suppress(OSError):
             if memory_bytes and self.memory:
-                group = _make(self.memory / name, made)
+                group = _make(self.memory / name, made, self.unified)
                 _write(group / ("memory.max" if self.unified else "memory.limit_in_bytes"), str(memory_bytes))
                 if self.unified:
                     _write(group / "memory.oom.group", "1")
         with contextlib.suppress(OSError):
             if cpu_nano and self.cpu:
-                group = _make(self.cpu / name, made)
+                group = _make(self.cpu / name, made, self.unified)
                 quota = max(1000, cpu_nano * PERIOD_US // 10**9)
                 if self.unified:
                     _write(group / "cpu.max", f"{quota} {PERIOD_US}")
@@ -51,7 +51,11 @@ class Cgroups:
                     path.rmdir()
 
 
-def _make(path: Path, made: dict[Path, None]) -> Path:
+def _make(path: Path, made: dict[Path, None], unified: bool) -> Path:
+    """Make a container's group, and the cluster's above it where that is not there yet."""
+    if unified and not path.parent.exists():
+        path.parent.mkdir()
+        _write(path.parent / "cgroup.subtree_control", "+memory +cpu")
     path.mkdir(parents=True, exist_ok=True)
     made[path] = None
     return path
@@ -105,9 +109,11 @@ def _usable(mount: Path | None, own: str | None, name: str, control: str) -> Pat
         group = parent / name
         with contextlib.suppress(OSError):
             group.mkdir(exist_ok=True)
-            if os.access(group / control, os.W_OK):
+            usable = os.access(group / control, os.W_OK)
+            with contextlib.suppress(OSError):  # containers that an earlier daemon left are still ending
+                group.rmdir()  # made anew with the first container that needs it, so that nothing is left behind
+            if usable:
                 return group
-            group.rmdir()
     return None
 
 
@@ -122,9 +128,8 @@ def _unified(mount: Path | None, name: str) -> Path | None:
             return None
         _write(mount / "cgroup.subtree_control", "+memory +cpu")
         group.mkdir(exist_ok=True)
-        _write(group / "cgroup.subtree_control", "+memory +cpu")
+        usable = os.access(group / "cgroup.subtree_control", os.W_OK)
+        group.rmdir()
     except OSError:
-        with contextlib.suppress(OSError):
-            group.rmdir()
         return None
-    return group
+    return group if usable else None
