@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import site
@@ -29,6 +30,7 @@ REFERENCE = re.compile(
     re.ASCII,
 )
 DEFAULT_HOST = "docker.io"
+LOG = logging.getLogger(__name__)
 
 SAMPLE = "docker.io/gremlinsai/backend"
 SAMPLE_TAG = re.compile(r"(?P<version>v?\d+(?:\.\d+){0,2})(?:-bad-(?P<fault>[a-z0-9-]+))?")
@@ -138,7 +140,11 @@ class Images:
             return self._registered
         stamp = (stat.st_mtime_ns, stat.st_size)
         if stamp != self._read_at:
-            self._registered, self._read_at = _read(self.path), stamp
+            self._read_at = stamp
+            try:
+                self._registered = _read(self.path)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                LOG.warning("%s is not a list of images (%s): what was known before stays", self.path, error)
         return self._registered
 
     def add(self, text: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> Image:

@@ -83,3 +83,12 @@ def test_a_digest_names_one_content(tmp_path: Path) -> None:
 def test_registering_what_is_no_reference_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="NAME:TAG"):
         Images(tmp_path / "images.json").add("Not A Name", ["echo"])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 1}', '{"Not A Name": {"command": [], "digest": ""}}'])
+def test_a_spoilt_file_changes_nothing(tmp_path: Path, text: str) -> None:
+    images = Images(tmp_path / "images.json")
+    images.add("team/app:v1", ["echo"])
+    assert images.resolve("team/app:v1") is not None
+    (tmp_path / "images.json").write_text(text)
+    assert images.resolve("team/app:v1") is not None

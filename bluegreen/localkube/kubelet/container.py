@@ -203,14 +203,21 @@ class ContainerRun:
             try:
                 spec, warning = describe(self.pod, self.spec, image, container_id)
             except (ConfigError, VolumeError) as error:
-                self._wait("CreateContainerConfigError", str(error))
-                self.event("Warning", "Failed", f"Error: {error}")
-                await self.pod.wait_for_config(RETRY_S)
+                await self._not_created("CreateContainerConfigError", str(error))
+                continue
+            except OSError as error:  # of this machine: a full disk, no more memory
+                await self._not_created("CreateContainerError", str(error))
                 continue
             if warning:
                 self.event("Warning", "RunsAsClusterUser", warning)
             self._env = spec.env if spec else {}
             return container_id, spec
+
+    async def _not_created(self, reason: str, message: str) -> None:
+        """Show why there is no container yet, until something changes or some time has passed."""
+        self._wait(reason, message)
+        self.event("Warning", "Failed", f"Error: {message}")
+        await self.pod.wait_for_config(RETRY_S)
 
     async def _start(self, image: Image, container_id: str, spec: ContainerSpec | None) -> None:
         """Start the program and its hook. Raises StartError."""

@@ -12,7 +12,7 @@ from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet.cgroups import Cgroups
 from bluegreen.localkube.kubelet.env import service_variables
-from bluegreen.localkube.kubelet.launch import Container, ContainerSpec
+from bluegreen.localkube.kubelet.launch import Container, ContainerSpec, StartError
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
 
@@ -50,8 +50,11 @@ class Machine:
     launched: set[Container] = field(default_factory=set)
 
     def launch(self, spec: ContainerSpec) -> Container:
-        """Start a container; it is known here until no process of it is left."""
-        container = Container(spec)
+        """Start a container; it is known here until no process of it is left. Raises StartError."""
+        try:
+            container = Container(spec)
+        except OSError as error:  # of this machine: no more processes, descriptors or memory
+            raise StartError(str(error)) from error
         self.launched.add(container)
         container.gone.add_done_callback(lambda _: self.launched.discard(container))
         return container
