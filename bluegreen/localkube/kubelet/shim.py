@@ -1,8 +1,9 @@
 """The supervisor of one container: a small process that owns the container's processes and dies with the daemon.
 
 It is started by ``launch.py`` with nothing but the standard library (``-I -S``: about 15 ms), so it imports nothing of
-this package, not even its clock. In comes a container's description (marshal, on standard input) and commands on a
-control socket; out go messages on that socket and the container's output, line by line with its time, in a log file.
+this package, not even its clock, and is one file: another would cost every container its search. In comes a
+container's description (marshal, on standard input) and commands on a control socket; out go messages on that socket
+and the container's output, line by line with its time, in a log file.
 
 Where namespaces are permitted the container's program is process 1 of a PID namespace: the kernel ends whatever it
 started when it ends, and ends it when this process ends. Elsewhere this process adopts orphans (a child subreaper) and
