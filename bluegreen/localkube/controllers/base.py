@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bluegreen.localkube.controllers.index import Index
+from bluegreen.localkube.controllers.index import Index, Selectors
 from bluegreen.localkube.kinds import KINDS, Kind
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.store import Change, Store
@@ -53,10 +53,19 @@ class Context:
     registry: Registry
     pods: Index = field(init=False)
     replica_sets: Index = field(init=False)
+    services: Selectors = field(init=False)
+    budgets: Selectors = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pods", Index(self.registry.store, kind("Pod")))
-        object.__setattr__(self, "replica_sets", Index(self.registry.store, kind("ReplicaSet")))
+        store = self.registry.store
+        indexes: dict[str, Index | Selectors] = {
+            "pods": Index(store, kind("Pod")),
+            "replica_sets": Index(store, kind("ReplicaSet")),
+            "services": Selectors(store, kind("Service"), _service_selector),
+            "budgets": Selectors(store, kind("PodDisruptionBudget"), lambda budget: budget["spec"].get("selector")),
+        }
+        for name, index in indexes.items():
+            object.__setattr__(self, name, index)
 
     @property
     def store(self) -> Store:
@@ -70,6 +79,11 @@ class Context:
     def all(self, kind_name: str, namespace: str = "") -> list[Obj]:
         """All objects of a kind, of one namespace or of all."""
         return self.store.list(kind(kind_name), namespace)
+
+
+def _service_selector(service: Obj) -> Obj | None:
+    labels = service["spec"].get("selector")
+    return {"matchLabels": labels} if labels else None
 
 
 def key_of(obj: Obj) -> tuple[str, str]:

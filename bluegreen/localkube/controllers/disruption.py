@@ -42,11 +42,11 @@ class Disruptions:
             return [key_of(obj)]
         if before is not None and change.type == "MODIFIED" and _facts(before) == _facts(obj):
             return ()
-        budgets = self.context.all("PodDisruptionBudget", obj["metadata"]["namespace"])
+        namespace = obj["metadata"]["namespace"]
         if obj["kind"] != "Pod":
-            return [key_of(budget) for budget in budgets]
+            return [key_of(budget) for budget in self.context.all("PodDisruptionBudget", namespace)]
         labels = [pod["metadata"].get("labels") for pod in (obj, before) if pod]
-        return [key_of(budget) for budget in budgets if any(_selects(budget, each) for each in labels)]
+        return {key_of(budget) for each in labels for budget in self.context.budgets.selecting(namespace, each)}
 
     def reconcile(self, key: Key) -> float | None:
         """Bring a budget's status up to date."""

@@ -12,7 +12,6 @@ from bluegreen.localkube.controllers.owners import controller_of, reference
 from bluegreen.localkube.controllers.pod_control import is_terminating
 from bluegreen.localkube.controllers.pods import is_deleting, is_ready, phase
 from bluegreen.localkube.controllers.trigger_times import TriggerTimes, annotate
-from bluegreen.localkube.selectors import selects
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
 
@@ -63,9 +62,9 @@ class EndpointSlices:
         before = change.previous
         if before is not None and change.type == "MODIFIED" and _facts(before) == _facts(change.object):
             return ()
+        namespace = change.object["metadata"]["namespace"]
         labels = [pod["metadata"].get("labels") for pod in (change.object, before) if pod]
-        services = self.context.all("Service", change.object["metadata"]["namespace"])
-        return [key_of(each) for each in services if _selects_any(each, labels)]
+        return {key_of(service) for each in labels for service in self.context.services.selecting(namespace, each)}
 
     def _of_endpoints(self, change: Change) -> Iterable[Key]:
         """Endpoints without a Service may be waiting for one: they are nobody's yet."""
@@ -174,11 +173,6 @@ def _facts(pod: Obj) -> tuple[Any, ...]:
         is_ready(pod),
         pod["spec"].get("nodeName"),
     )
-
-
-def _selects_any(service: Obj, labels: Iterable[dict[str, str] | None]) -> bool:
-    selector = service["spec"].get("selector")
-    return bool(selector) and any(selects({"matchLabels": selector}, each) for each in labels)
 
 
 def _zone(node: Obj) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bluegreen.localkube import quantities
 from bluegreen.localkube.controllers.conditions import is_true
-from bluegreen.localkube.controllers.requests import Amounts, HostPort, host_ports, pod_requests
+from bluegreen.localkube.controllers.requests import Amounts, HostPort, host_ports, pod_requests, wants_apart
 from bluegreen.localkube.selectors import selects
 
 Obj = dict[str, Any]
@@ -26,7 +26,8 @@ class NodeState:
 
     node: Obj
     taken: Amounts = field(default_factory=Counter)
-    pods: Sequence[Obj] = ()
+    pods: Mapping[str, Obj] = field(default_factory=dict)  # by uid
+    loners: Mapping[str, Obj] = field(default_factory=dict)  # those that keep others off
     host_ports: Mapping[HostPort, int] = field(default_factory=dict)
 
     @property
@@ -198,10 +199,9 @@ def _suits_other_pods(pod: Obj, state: NodeState, all_states: Sequence[NodeState
     together = (affinity.get("podAffinity") or {}).get(key) or ()
     if not all(_is_near(pod, term, state, all_states) for term in together):
         return Misfit(("node(s) didn't match pod affinity rules",))
-    apart = (affinity.get("podAntiAffinity") or {}).get(key) or ()
-    if any(_in_domain(pod, term, state, all_states) for term in apart):
+    if any(_in_domain(pod, term, state, all_states) for term in wants_apart(pod)):
         return Misfit(("node(s) didn't match pod anti-affinity rules",), evictable=True)
-    if any(_keeps_off(other, pod, state) for other in state.pods):
+    if any(_keeps_off(each, pod, state) for each in all_states):
         return Misfit(("node(s) didn't satisfy existing pods anti-affinity rules",), evictable=True)
     return None
 
@@ -210,7 +210,7 @@ def _is_near(pod: Obj, term: Obj, state: NodeState, all_states: Sequence[NodeSta
     """A term that the first pod of a group makes of itself is met where no such pod is anywhere."""
     if _in_domain(pod, term, state, all_states):
         return True
-    anywhere = any(_selected(pod, term, other) for each in all_states for other in each.pods)
+    anywhere = any(_selected(pod, term, other) for each in all_states for other in each.pods.values())
     return not anywhere and _selected(pod, term, pod) and term["topologyKey"] in state.labels
 
 
@@ -220,7 +220,7 @@ def _in_domain(pod: Obj, term: Obj, state: NodeState, all_states: Sequence[NodeS
     if domain is None:
         return False
     near = [each for each in all_states if each.labels.get(term["topologyKey"]) == domain]
-    return any(_selected(pod, term, other) for each in near for other in each.pods)
+    return any(_selected(pod, term, other) for each in near for other in each.pods.values())
 
 
 def _selected(pod: Obj, term: Obj, other: Obj) -> bool:
@@ -229,12 +229,15 @@ def _selected(pod: Obj, term: Obj, other: Obj) -> bool:
     return meta["namespace"] in namespaces and selects(term.get("labelSelector"), meta.get("labels"))
 
 
-def _keeps_off(other: Obj, pod: Obj, state: NodeState) -> bool:
-    """Whether a pod on the node does not want this one beside it."""
-    anti = ((other["spec"].get("affinity") or {}).get("podAntiAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution"
+def _keeps_off(near: NodeState, pod: Obj, state: NodeState) -> bool:
+    """Whether a pod in the node's topology domain does not want this one beside it."""
+    return any(
+        _selected(other, term, pod)
+        for other in near.loners.values()
+        for term in wants_apart(other)
+        if term["topologyKey"] in state.labels
+        and near.labels.get(term["topologyKey"]) == state.labels[term["topologyKey"]]
     )
-    return any(term["topologyKey"] in state.labels and _selected(other, term, pod) for term in anti or ())
 
 
 Rule = Callable[[Obj, NodeState, Sequence[NodeState]], Misfit | None]

@@ -6,7 +6,7 @@ Kept up to date inside the store's writes; what it hands out is frozen like ever
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bluegreen.localkube.controllers.owners import controller_of
@@ -71,6 +71,44 @@ class Index:
             names.pop(_name(obj), None)
             if not names:
                 del table[key]
+
+
+class Selectors:
+    """The objects of one kind that select others by their labels, found by those labels. Sorted by name.
+
+    ``selector_of``: the LabelSelector of an object; None for one that selects nothing.
+    """
+
+    def __init__(self, store: Store, kind: Kind, selector_of: Callable[[Obj], Obj | None]) -> None:
+        self._selector_of = selector_of
+        self._by_pair: dict[Place, Names] = defaultdict(dict)
+        for obj in store.list(kind):
+            self._add(obj)
+        self.close: Callable[[], None] = store.subscribe(kind, self._follow)
+
+    def selecting(self, namespace: str, labels: Mapping[str, str] | None) -> list[Obj]:
+        """The objects of a namespace whose selector matches these labels."""
+        pairs = [*(labels or {}).items(), ("", "")]
+        found = [self._by_pair.get((namespace, *pair), {}) for pair in pairs]
+        candidates = {name: obj for names in found for name, obj in names.items()}
+        return [obj for obj in _sorted(candidates) if selects(self._selector_of(obj), labels)]
+
+    def _follow(self, change: Change) -> None:
+        if change.previous is not None:
+            names = self._by_pair.get(self._place(change.previous), {})
+            names.pop(change.name, None)
+            if not names:
+                self._by_pair.pop(self._place(change.previous), None)
+        if change.type != "DELETED":
+            self._add(change.object)
+
+    def _add(self, obj: Obj) -> None:
+        self._by_pair[self._place(obj)][_name(obj)] = obj
+
+    def _place(self, obj: Obj) -> Place:
+        """One label that everything selected carries; "" where there is none."""
+        first = min(_equalities(self._selector_of(obj) or {}), default=("", ""))
+        return (obj["metadata"].get("namespace", ""), *first)
 
 
 def _matching(table: dict[Place, Names], namespace: str, selector: Obj) -> list[Obj]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bluegreen.localkube import quantities
 from bluegreen.localkube.controllers.adoption import claim, is_deleting
 from bluegreen.localkube.controllers.base import MANAGER, Context, Key, key_of, kind
 from bluegreen.localkube.controllers.conditions import Conditions, find, new, without
@@ -37,7 +38,7 @@ class ReplicaSets:
         if obj["kind"] == "ReplicaSet":
             return [key_of(obj)]
         if obj["kind"] == "ResourceQuota":
-            return self._held_up(obj["metadata"]["namespace"])
+            return self._held_up(obj["metadata"]["namespace"]) if _gives_room(change) else ()
         owners = {self._owner(obj), self._owner(change.previous) if change.previous else None} - {None}
         return [owner for owner in owners if owner] or self._adopters(obj)
 
@@ -99,6 +100,17 @@ class ReplicaSets:
     def _held_up(self, namespace: str) -> list[Key]:
         sets = self.context.all("ReplicaSet", namespace)
         return [key_of(rs) for rs in sets if find((rs.get("status") or {}).get("conditions"), "ReplicaFailure")]
+
+
+def _gives_room(change: Change) -> bool:
+    """Whether a quota allows more than before: it went, was changed, or something it counts did."""
+    if change.type == "DELETED" or change.previous is None:
+        return change.type == "DELETED"
+    before, now = change.previous, change.object
+    used = [(quota.get("status") or {}).get("used") or {} for quota in (before, now)]
+    return bool(before["spec"] != now["spec"]) or any(
+        quantities.compare(used[1].get(name, "0"), amount) < 0 for name, amount in used[0].items()
+    )
 
 
 def counted(rs: Obj, active: Sequence[Obj], refusal: ApiError | None) -> tuple[Obj, float | None]:

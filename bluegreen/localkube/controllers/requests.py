@@ -54,12 +54,20 @@ def host_ports(pod: Obj) -> Iterator[HostPort]:
                 yield port.get("protocol", "TCP"), port["hostPort"]
 
 
+def wants_apart(pod: Obj) -> list[Obj]:
+    """The terms by which a pod keeps others off its topology domain."""
+    anti = (pod["spec"].get("affinity") or {}).get("podAntiAffinity") or {}
+    terms: list[Obj] = anti.get("requiredDuringSchedulingIgnoredDuringExecution") or []
+    return terms
+
+
 class Allocations:
     """What the pods on each node have taken. Follows the store."""
 
     def __init__(self, store: Store) -> None:
         self.taken: dict[str, Amounts] = defaultdict(Counter)
         self.pods: dict[str, dict[str, Obj]] = defaultdict(dict)  # node -> uid -> pod
+        self.loners: dict[str, dict[str, Obj]] = defaultdict(dict)  # those of them that keep others off their node
         self.host_ports: dict[str, Counter[HostPort]] = defaultdict(Counter)
         for pod in store.list(KINDS["Pod"]):
             self._count(pod, 1)
@@ -74,7 +82,7 @@ class Allocations:
         if before is not None and change.type == "MODIFIED" and _place(before) == _place(change.object):
             node = _place(before)
             if node:
-                self.pods[node][change.object["metadata"]["uid"]] = change.object
+                self._list(node, change.object)
             if not node or before["spec"] == change.object["spec"]:
                 return
         if before is not None:
@@ -82,14 +90,21 @@ class Allocations:
         if change.type != "DELETED":
             self._count(change.object, 1)
 
+    def _list(self, node: str, pod: Obj) -> None:
+        uid = pod["metadata"]["uid"]
+        self.pods[node][uid] = pod
+        if wants_apart(pod):
+            self.loners[node][uid] = pod
+
     def _count(self, pod: Obj, sign: int) -> None:
         node, uid = _place(pod), pod["metadata"]["uid"]
         if not node:
             return
         if sign > 0:
-            self.pods[node][uid] = pod
+            self._list(node, pod)
         else:
             self.pods[node].pop(uid, None)
+            self.loners[node].pop(uid, None)
         for name, amount in pod_requests(pod).items():
             self.taken[node][name] += sign * amount
         for port in host_ports(pod):

@@ -77,13 +77,11 @@ class Scheduler:
             self.context.registry.event(pod, "Warning", "FailedScheduling", message, self.name)
 
     def _states(self) -> list[NodeState]:
-        taken = self._allocations
-        return [
-            NodeState(
-                node, taken.taken[_name(node)], list(taken.pods[_name(node)].values()), taken.host_ports[_name(node)]
-            )
-            for node in self.context.all("Node")
-        ]
+        return [self._state(node) for node in self.context.all("Node")]
+
+    def _state(self, node: Obj) -> NodeState:
+        taken, name = self._allocations, node["metadata"]["name"]
+        return NodeState(node, taken.taken[name], taken.pods[name], taken.loners[name], taken.host_ports[name])
 
     def _bind(self, pod: Obj, node: str) -> None:
         def change(copy: Obj) -> None:
@@ -129,11 +127,6 @@ def _set_scheduled(pod: Obj, status: str, reason: str = "", message: str = "") -
         conditions.append(condition)
     else:
         conditions[conditions.index(current)] = condition
-
-
-def _name(node: Obj) -> str:
-    name: str = node["metadata"]["name"]
-    return name
 
 
 def _gates(pod: Obj) -> list[Obj]:
