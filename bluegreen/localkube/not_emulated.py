@@ -33,6 +33,8 @@ NOT_EMULATED: tuple[Gap, ...] = (
     Gap("TLS at a load balancer", "a LoadBalancer Service is a loopback address that forwards bytes."),
     Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with an event; IPv6 is refused."),
     Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
+    Gap("Pod priority and preemption", "stored: a pod that does not fit waits, and nobody makes room for it."),
+    Gap("Autoscaling by custom or external metrics", "the autoscaler says that no such API is registered."),
     Gap("PersistentVolumeClaims and CSI", "not served; a pod that asks for one waits with FailedMount and says why."),
     Gap("gRPC probes", "a pod with one is refused."),
     Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),

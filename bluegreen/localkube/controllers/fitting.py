@@ -193,6 +193,14 @@ def _has_room(pod: Obj, state: NodeState, _: Sequence[NodeState]) -> Misfit | No
     return Misfit(tuple(reasons), evictable) if reasons else None
 
 
+def _spreads(pod: Obj, state: NodeState, _: Sequence[NodeState]) -> Misfit | None:
+    """A pod that must spread over domains needs to know its node's; how evenly is not judged: there is one node."""
+    for constraint in pod["spec"].get("topologySpreadConstraints") or ():
+        if constraint.get("whenUnsatisfiable") == "DoNotSchedule" and constraint["topologyKey"] not in state.labels:
+            return Misfit(("node(s) didn't match pod topology spread constraints (missing required label)",))
+    return None
+
+
 def _suits_other_pods(pod: Obj, state: NodeState, all_states: Sequence[NodeState]) -> Misfit | None:
     affinity = pod["spec"].get("affinity") or {}
     key = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -241,4 +249,12 @@ def _keeps_off(near: NodeState, pod: Obj, state: NodeState) -> bool:
 
 
 Rule = Callable[[Obj, NodeState, Sequence[NodeState]], Misfit | None]
-_RULES: tuple[Rule, ...] = (_is_open, _has_no_taint_against, _is_wanted, _has_ports, _has_room, _suits_other_pods)
+_RULES: tuple[Rule, ...] = (
+    _is_open,
+    _has_no_taint_against,
+    _is_wanted,
+    _has_ports,
+    _has_room,
+    _spreads,
+    _suits_other_pods,
+)

@@ -9,14 +9,14 @@ from typing import Any
 
 from bluegreen import clock
 from bluegreen.localkube.controllers.conditions import find, is_true, parse_time
+from bluegreen.localkube.controllers.job_indexes import completed_indexes, failed_indexes
+from bluegreen.localkube.controllers.job_policies import policy_verdict, success_rule
 from bluegreen.localkube.controllers.pods import is_active, is_deleting, is_finished, is_ready, phase
 
 Obj = dict[str, Any]
 
 FINALIZER = "batch.kubernetes.io/job-tracking"
 """Holds a pod until its Job has counted it."""
-INDEX = "batch.kubernetes.io/job-completion-index"
-"""Annotation and label of a pod of an indexed Job."""
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 10.0, 600.0
 """Pause before the next pod after one failure, doubled with each, and its limit (Kubernetes' values)."""
 
@@ -75,6 +75,7 @@ class Tally:
     ignored: Sequence[Obj]  # tracked pods that failed, but whose failure the Job's policy does not count
     terminating: int
     indexes: frozenset[int]  # completed indexes of an indexed Job
+    given_up: frozenset[int]  # indexes that failed too often, where each has its own limit
 
     @property
     def ready(self) -> int:
@@ -102,55 +103,8 @@ def tally(job: Obj, pods: Sequence[Obj]) -> Tally:
         ignored=ignored,
         terminating=sum(is_deleting(pod) and not is_finished(pod) for pod in pods),
         indexes=indexes,
+        given_up=failed_indexes(job, pods, policy_verdict) - indexes,
     )
-
-
-# -- indexes -----------------------------------------------------------------------------------------------------
-def index_of(pod: Obj) -> int:
-    """A pod's completion index, -1 for none."""
-    text = (pod["metadata"].get("annotations") or {}).get(INDEX, "")
-    return int(text) if text.isdecimal() else -1
-
-
-def completed_indexes(job: Obj, pods: Iterable[Obj]) -> frozenset[int]:
-    """Indexes that some pod has completed: those the status knows and those of pods not counted yet."""
-    known = parsed_indexes((job.get("status") or {}).get("completedIndexes", ""))
-    limit = job["spec"].get("completions", 0)
-    now = {index_of(pod) for pod in pods if phase(pod) == "Succeeded"}
-    return frozenset(index for index in known | now if 0 <= index < limit)
-
-
-def parsed_indexes(text: str) -> set[int]:
-    """``1,3-5`` as numbers."""
-    indexes: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        indexes.update(range(int(first), int(last or first) + 1))
-    return indexes
-
-
-def written_indexes(indexes: Iterable[int]) -> str:
-    """Numbers as ``1,3-5``; two in a row are written apart from three on, as Kubernetes does."""
-    runs: list[list[int]] = []
-    for index in sorted(indexes):
-        if runs and runs[-1][-1] == index - 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return ",".join(_run(run) for run in runs)
-
-
-def _run(run: list[int]) -> str:
-    if len(run) == 1:
-        return str(run[0])
-    return f"{run[0]},{run[1]}" if len(run) == 2 else f"{run[0]}-{run[-1]}"
-
-
-def next_indexes(job: Obj, counted: Tally, count: int) -> list[int]:
-    """The lowest indexes that nobody has completed or is working on."""
-    taken = counted.indexes | {index_of(pod) for pod in counted.active}
-    free = (index for index in range(job["spec"].get("completions", 0)) if index not in taken)
-    return [index for index, _ in zip(free, range(count), strict=False)]
 
 
 # -- judging -----------------------------------------------------------------------------------------------------
@@ -167,6 +121,9 @@ def failure(job: Obj, pods: Sequence[Obj], counted: Tally) -> Obj | None:
     if counted.failed > spec.get("backoffLimit", 6) or _restarted_too_often(job, pods):
         message = "Job has reached the specified backoff limit"
         return condition("FailureTarget", "True", "BackoffLimitExceeded", message)
+    given_up = _given_up(job, counted)
+    if given_up:
+        return given_up
     left_s = until_deadline_s(job)
     if left_s is not None and left_s <= 0:
         message = "Job was active longer than specified deadline"
@@ -174,38 +131,16 @@ def failure(job: Obj, pods: Sequence[Obj], counted: Tally) -> Obj | None:
     return None
 
 
-def policy_verdict(job: Obj, pod: Obj) -> tuple[str, str] | None:
-    """(action, sentence) of the first rule of the Job's podFailurePolicy that a failed pod meets."""
-    if phase(pod) != "Failed":
-        return None
-    rules = (job["spec"].get("podFailurePolicy") or {}).get("rules") or ()
-    for number, rule in enumerate(rules):
-        what = _matched(rule, pod)
-        if what:
-            return rule["action"], f"{what} matching {rule['action']} rule at index {number}"
+def _given_up(job: Obj, counted: Tally) -> Obj | None:
+    """Whether too many indexes failed, or some did and nothing is left to do."""
+    most = job["spec"].get("maxFailedIndexes")
+    if most is not None and len(counted.given_up) > most:
+        message = "Job has exceeded the specified maximal number of failed indexes"
+        return condition("FailureTarget", "True", "MaxFailedIndexesExceeded", message)
+    finished = len(counted.given_up) + len(counted.indexes)
+    if counted.given_up and finished >= job["spec"].get("completions", 0):
+        return condition("FailureTarget", "True", "FailedIndexes", "Job has failed indexes")
     return None
-
-
-def _matched(rule: Obj, pod: Obj) -> str:
-    """What of a pod meets a rule, as the beginning of a sentence; "" for nothing."""
-    meta, status = pod["metadata"], pod.get("status") or {}
-    title = f"{meta['namespace']}/{meta['name']}"
-    for each in [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]:
-        code = ((each.get("state") or {}).get("terminated") or {}).get("exitCode", 0)
-        if rule.get("onExitCodes") and code and _code_matches(rule["onExitCodes"], each["name"], code):
-            return f"Container {each['name']} for pod {title} failed with exit code {code}"
-    for pattern in rule.get("onPodConditions") or ():
-        found = find(status.get("conditions"), pattern["type"])
-        if found is not None and found["status"] == pattern.get("status", "True"):
-            return f"Pod {title} has condition {pattern['type']}"
-    return ""
-
-
-def _code_matches(wanted: Obj, container: str, code: int) -> bool:
-    if wanted.get("containerName") not in (None, container):
-        return False
-    listed = code in wanted["values"]
-    return listed if wanted["operator"] == "In" else not listed
 
 
 def _restarted_too_often(job: Obj, pods: Sequence[Obj]) -> bool:
@@ -237,6 +172,9 @@ def success(job: Obj, counted: Tally, active: int) -> Obj | None:
     known = find((job.get("status") or {}).get("conditions"), "SuccessCriteriaMet")
     if known is not None and known["status"] == "True":
         return known
+    by_rule = success_rule(job, counted.indexes) if is_indexed(job) else None
+    if by_rule:
+        return condition("SuccessCriteriaMet", "True", "SuccessPolicy", by_rule)
     completions = job["spec"].get("completions")
     done = counted.succeeded > 0 if completions is None else counted.succeeded >= completions
     if not done or active:

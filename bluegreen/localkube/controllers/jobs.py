@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluegreen import clock
+from bluegreen.localkube.controllers import job_indexes as indexes
 from bluegreen.localkube.controllers import job_rules as rules
 from bluegreen.localkube.controllers.adoption import claim, is_deleting
 from bluegreen.localkube.controllers.base import MANAGER, Context, Key, key_of, kind
 from bluegreen.localkube.controllers.conditions import age_s, find, is_true
+from bluegreen.localkube.controllers.job_policies import policy_verdict
 from bluegreen.localkube.controllers.owners import controller_of
 from bluegreen.localkube.controllers.pod_control import PodControl
 from bluegreen.localkube.controllers.pods import first_to_go, from_template
@@ -143,20 +145,40 @@ class _Pass:
         missing = -surplus - (counted.terminating if waits_for_deleted else 0)
         if missing <= 0:
             return again_s, None
-        pause_s = rules.backoff_s(self._pods)
-        if pause_s > 0:
-            return pause_s if again_s is None else min(pause_s, again_s), None
-        refusal = self._control.create(self._new_pods(counted, min(missing, PODS_PER_PASS)))
+        resting, pause_s = self._resting()
+        again_s = min((each for each in (again_s, pause_s) if each), default=None)
+        if pause_s and not resting:
+            return again_s, None
+        refusal = self._control.create(self._new_pods(counted, min(missing, PODS_PER_PASS), resting))
         return (0.0 if missing > PODS_PER_PASS else again_s), refusal
 
-    def _new_pods(self, counted: rules.Tally, count: int) -> list[Obj]:
+    def _resting(self) -> tuple[set[int], float]:
+        """(indexes that wait after a failure, seconds until the first may go on); without indexes that each have a
+        limit of their own all wait together."""
+        if "backoffLimitPerIndex" not in self._job["spec"]:
+            return set(), rules.backoff_s(self._pods)
+        by_index: dict[int, list[Obj]] = {}
+        for pod in self._pods:
+            by_index.setdefault(indexes.index_of(pod), []).append(pod)
+        waits = {index: rules.backoff_s(pods) for index, pods in by_index.items()}
+        resting = {index for index, wait_s in waits.items() if wait_s > 0}
+        return resting, min((waits[index] for index in resting), default=0.0)
+
+    def _new_pods(self, counted: rules.Tally, count: int, resting: set[int]) -> list[Obj]:
         name, template = self._job["metadata"]["name"], self._job["spec"]["template"]
         if not rules.is_indexed(self._job):
             return [_tracked(from_template(template, kind("Job"), self._job, name)) for _ in range(count)]
-        return [
+        active = {indexes.index_of(pod) for pod in counted.active}
+        taken = counted.indexes | counted.given_up | active | resting
+        pods = [
             _indexed(_tracked(from_template(template, kind("Job"), self._job, f"{name}-{index}")), name, index)
-            for index in rules.next_indexes(self._job, counted, count)
+            for index in indexes.next_indexes(self._job, taken, count)
         ]
+        if "backoffLimitPerIndex" in self._job["spec"]:
+            failures = indexes.index_failures(self._job, self._pods, policy_verdict)
+            for pod in pods:
+                pod["metadata"]["annotations"][indexes.FAILURES] = str(failures.get(indexes.index_of(pod), 0))
+        return pods
 
     # -- counting ----------------------------------------------------------------------
     def _count(self) -> None:
@@ -180,7 +202,9 @@ class _Pass:
         }
         if rules.is_indexed(self._job):
             numbers["succeeded"] = len(counted.indexes)
-            status["completedIndexes"] = rules.written_indexes(counted.indexes)
+            status["completedIndexes"] = indexes.written_indexes(counted.indexes)
+            if "backoffLimitPerIndex" in self._job["spec"]:
+                status["failedIndexes"] = indexes.written_indexes(counted.given_up)
         status |= {"ready": counted.ready, "terminating": counted.terminating}
         status["uncountedTerminatedPods"] = {}
         for name, number in numbers.items():
@@ -198,7 +222,7 @@ class _Pass:
             return
         if find(status.get("conditions"), interim["type"]) is None:
             self._write(lambda new: new.setdefault("conditions", []).append(interim))
-        if counted.terminating:
+        if counted.terminating or counted.active:
             return
         final = "Failed" if interim["type"] == "FailureTarget" else "Complete"
         told = rules.condition(final, "True", interim["reason"], interim["message"])
@@ -254,9 +278,9 @@ def _tracked(pod: Obj) -> Obj:
 def _indexed(pod: Obj, job_name: str, index: int) -> Obj:
     """A pod that knows its index: by annotation, label, variable and host name."""
     for place in ("annotations", "labels"):
-        pod["metadata"].setdefault(place, {})[rules.INDEX] = str(index)
+        pod["metadata"].setdefault(place, {})[indexes.INDEX] = str(index)
     pod["spec"]["hostname"] = f"{job_name}-{index}"
-    source = {"fieldRef": {"fieldPath": f"metadata.labels['{rules.INDEX}']"}}
+    source = {"fieldRef": {"fieldPath": f"metadata.labels['{indexes.INDEX}']"}}
     variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}
     for each in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
         if all(known["name"] != variable["name"] for known in each.get("env") or ()):

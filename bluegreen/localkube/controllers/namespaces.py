@@ -19,6 +19,10 @@ Obj = dict[str, Any]
 
 FINALIZER = "kubernetes"
 """The entry of spec.finalizers that holds a namespace until its content has gone."""
+OBJECTS_PER_PASS = 200
+"""Objects of a namespace deleted before other work gets its turn. A choice."""
+RETRY_S = 5.0
+"""Pause before what refused to be deleted is asked again. A choice."""
 ROOT_CA = "kube-root-ca.crt"
 _CONTENT = tuple(each for each in KINDS.values() if each.namespaced and each.stored)
 _ROOT_CA_WORDS = (
@@ -55,9 +59,8 @@ class Namespaces:
         if namespace is None:
             return None
         if is_deleting(namespace):
-            self._terminate(namespace)
-        else:
-            self._furnish(key[1])
+            return self._terminate(namespace)
+        self._furnish(key[1])
         return None
 
     # -- birth ---------------------------------------------------------------------
@@ -87,24 +90,26 @@ class Namespaces:
             )
 
     # -- death ---------------------------------------------------------------------
-    def _terminate(self, namespace: Obj) -> None:
+    def _terminate(self, namespace: Obj) -> float | None:
         name = namespace["metadata"]["name"]
-        refusals = [refusal for each in _CONTENT for refusal in self._delete_all(each, name)]
+        doomed = [(each, obj) for each in _CONTENT for obj in self.context.all(each.kind, name) if not is_deleting(obj)]
+        refusals = self._delete(doomed[:OBJECTS_PER_PASS])
+        if len(doomed) > OBJECTS_PER_PASS:
+            return 0.0
         left = {each: self.context.all(each.kind, name) for each in _CONTENT}
         left = {each: objects for each, objects in left.items() if objects}
         if left or refusals:
             self._say_what_holds(namespace, left, refusals)
         elif FINALIZER in (namespace["spec"].get("finalizers") or ()):
             self._let_go(namespace)
+        return RETRY_S if refusals else None
 
-    def _delete_all(self, each: Kind, namespace: str) -> list[str]:
-        """Ask every object to go; returns what was refused. Pods keep their grace."""
+    def _delete(self, doomed: Iterable[tuple[Kind, Obj]]) -> list[str]:
+        """Ask objects to go; returns what was refused. Pods keep their grace."""
         refusals = []
-        for obj in self.context.all(each.kind, namespace):
-            if is_deleting(obj):
-                continue
+        for each, obj in doomed:
             try:
-                self.context.registry.delete(each, namespace, obj["metadata"]["name"], _BACKGROUND)
+                self.context.registry.delete(each, *key_of(obj), _BACKGROUND)
             except ApiError as error:
                 if error.code != 404:
                     refusals.append(error.message)

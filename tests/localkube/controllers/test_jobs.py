@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bluegreen.localkube.controllers.job_rules import FINALIZER, parsed_indexes, written_indexes
+from bluegreen.localkube.controllers.job_indexes import parsed_indexes, written_indexes
+from bluegreen.localkube.controllers.job_rules import FINALIZER
 from tests.localkube.controllers.cluster import Cluster, conditions, names, template
 
 Obj = dict[str, Any]
@@ -204,3 +205,50 @@ def test_a_policy_may_end_it_at_once_or_forgive(cluster: Cluster) -> None:
     assert conditions(cluster.get("Job", "j"))["Failed"] == ("True", "PodFailurePolicy")
     message = next(each["message"] for each in status(cluster)["conditions"] if each["type"] == "Failed")
     assert message == f"Container c for pod test/{name} failed with exit code 1 matching FailJob rule at index 1"
+
+
+def by_index(cluster: Cluster) -> dict[str, str]:
+    """Index -> name of the pod that runs for it."""
+    key = "batch.kubernetes.io/job-completion-index"
+    return {cluster.get("Pod", name)["metadata"]["labels"][key]: name for name in running(cluster)}
+
+
+def test_each_index_may_have_its_own_limit(cluster: Cluster) -> None:
+    cluster.create("Job", job(completionMode="Indexed", completions=2, parallelism=2, backoffLimitPerIndex=1))
+    cluster.pods.end(by_index(cluster)["0"], "Failed")
+    assert status(cluster)["failedIndexes"] == ""
+    assert list(by_index(cluster)) == ["1"]
+    cluster.after(11)
+    again = cluster.get("Pod", by_index(cluster)["0"])
+    assert again["metadata"]["annotations"]["batch.kubernetes.io/job-index-failure-count"] == "1"
+    cluster.pods.end(by_index(cluster)["0"], "Failed")
+    assert status(cluster)["failedIndexes"] == "0"
+    assert list(by_index(cluster)) == ["1"]
+    cluster.pods.end(by_index(cluster)["1"], "Succeeded")
+    assert conditions(cluster.get("Job", "j"))["Failed"] == ("True", "FailedIndexes")
+    assert status(cluster)["completedIndexes"] == "1"
+
+
+def test_too_many_failed_indexes_end_it(cluster: Cluster) -> None:
+    spec = {"completionMode": "Indexed", "completions": 4, "parallelism": 2, "backoffLimitPerIndex": 0}
+    cluster.create("Job", job(**spec, maxFailedIndexes=1))
+    cluster.pods.end(by_index(cluster)["0"], "Failed")
+    assert sorted(by_index(cluster)) == ["1", "2"]
+    cluster.pods.end(by_index(cluster)["1"], "Failed")
+    assert conditions(cluster.get("Job", "j"))["Failed"] == ("True", "MaxFailedIndexesExceeded")
+    assert running(cluster) == []
+
+
+def test_a_success_policy_is_content_with_less(cluster: Cluster) -> None:
+    rules = [{"succeededIndexes": "0,2", "succeededCount": 1}]
+    spec = {"completionMode": "Indexed", "completions": 4, "parallelism": 4}
+    cluster.create("Job", job(**spec, successPolicy={"rules": rules}))
+    cluster.pods.end(by_index(cluster)["1"], "Succeeded")
+    assert len(running(cluster)) == 3
+    cluster.pods.end(by_index(cluster)["2"], "Succeeded")
+    assert conditions(cluster.get("Job", "j")) == {
+        "SuccessCriteriaMet": ("True", "SuccessPolicy"),
+        "Complete": ("True", "SuccessPolicy"),
+    }
+    assert running(cluster) == []
+    assert status(cluster)["conditions"][0]["message"] == "Matched rules at index 0"

@@ -182,3 +182,12 @@ def test_init_containers_ask_before_not_beside(
     cluster = make_cluster(cpu="3")
     pod(cluster, "p", requests, initContainers=[{"name": "i", "image": "i", "resources": {"requests": init}}])
     assert (node_of(cluster, "p") == "node") == expected
+
+
+def test_who_must_spread_needs_a_node_that_knows_its_domain(cluster: Cluster) -> None:
+    selector = {"matchLabels": {"app": "db"}}
+    spread = {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}
+    pod(cluster, "hosts", topologySpreadConstraints=[{**spread, "topologyKey": "kubernetes.io/hostname"}])
+    pod(cluster, "zones", topologySpreadConstraints=[{**spread, "topologyKey": "topology.kubernetes.io/zone"}])
+    assert node_of(cluster, "hosts") == "node"
+    assert "topology spread constraints (missing required label)" in why(cluster, "zones")
