@@ -232,6 +232,36 @@ def _twice(value: Any, path: Path) -> Iterator[str]:
             yield from _twice(each, (path, place))
 
 
+def strict_errors(raw: bytes, unknown: list[str]) -> list[str]:
+    """All that strict decoding objects to in a JSON text, in its order; ``unknown`` are the fields found unknown."""
+    twice = duplicate_fields(raw)
+    if not (twice and unknown):
+        return [*unknown, *twice]
+    found = _in_order(json.loads(raw, object_pairs_hook=_Listed), (), frozenset(unknown))
+    return list(dict.fromkeys((*found, *unknown)))
+
+
+class _Listed(list[tuple[str, Any]]):
+    """An object with all its keys, however often."""
+
+
+def _in_order(value: Any, path: Path, unknown: frozenset[str]) -> Iterator[str]:
+    if isinstance(value, _Listed):
+        seen: set[str] = set()
+        for key, each in value:
+            name = _dotted((path, key), indices=True)
+            if f'unknown field "{name}"' in unknown:  # what stands in it is not looked at
+                yield f'unknown field "{name}"'
+                continue
+            if key in seen:
+                yield f'duplicate field "{name}"'
+            seen.add(key)
+            yield from _in_order(each, (path, key), unknown)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _in_order(each, (path, place), unknown)
+
+
 # -- formats that Go reads -----------------------------------------------------------------------------------------
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _CLEAN_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")

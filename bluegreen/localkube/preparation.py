@@ -14,7 +14,6 @@ _KEEP_STATUS_ON_CREATE = frozenset(["Node"])
 _GENERATION_OF = {"EndpointSlice": ("endpoints", "ports", "addressType")}
 _EMPTY: Obj = {}
 _BATCH = "batch.kubernetes.io"
-_LONGEST_LABEL = 63
 
 
 def for_create(kind: Kind, obj: Obj) -> None:
@@ -32,11 +31,11 @@ def with_uid(kind: Kind, obj: Obj) -> None:
         return
     uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
-    labels |= {"controller-uid": uid, f"{_BATCH}/controller-uid": uid}
-    if len(name) <= _LONGEST_LABEL:
-        labels |= {"job-name": name, f"{_BATCH}/job-name": name}
+    for prefix in ("", f"{_BATCH}/"):  # what a client has set stays, for validation to refuse
+        labels.setdefault(f"{prefix}controller-uid", uid)
+        labels.setdefault(f"{prefix}job-name", name)
     selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
-    selector[f"{_BATCH}/controller-uid"] = uid
+    selector.setdefault(f"{_BATCH}/controller-uid", uid)
 
 
 def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:

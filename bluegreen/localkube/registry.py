@@ -132,6 +132,15 @@ class Registry:
         # the generic registry names the resource where every other Invalid names the kind
         raise invalid(kind.plural, kind.group, name, [Cause("metadata.resourceVersion", "FieldValueInvalid", why)])
 
+    @staticmethod
+    def _refuse_other_uid(kind: Kind, live: Obj, patched: Obj) -> None:
+        """To a PUT another uid is a conflict, to a patch a change of what cannot change."""
+        uid = patched["metadata"].get("uid") or live["metadata"]["uid"]
+        if uid != live["metadata"]["uid"]:
+            why = f'Invalid value: "{uid}": field is immutable'
+            cause = Cause("metadata.uid", "FieldValueInvalid", why)
+            raise invalid(kind.kind, kind.group, live["metadata"]["name"], [cause])
+
     def _replace(
         self,
         kind: Kind,
@@ -232,6 +241,7 @@ class Registry:
             patched = decode(patched)
         metadata.place(kind, namespace, patched)
         _check_name(patched, name)
+        self._refuse_other_uid(kind, live, patched)
         return self._replace(kind, live, patched, manager=manager, subresource=subresource, dry_run=dry_run), False
 
     def _apply(
@@ -252,13 +262,14 @@ class Registry:
             raise not_found(kind.plural, kind.group, name)
         config = self._placed_config(kind, namespace, name, config)
         if live is not None:
-            metadata.check_precondition(kind, live, config)
+            metadata.check_precondition(kind, live, {"metadata": {**config["metadata"], "uid": ""}})
         merged = decode(
             patches.server_side_apply(kind.kind, live, config, manager=manager, force=force, subresource=subresource)
         )
         if live is None:
             created = self._create(kind, namespace, merged, manager=manager, dry_run=dry_run, applied=True)
             return created, True
+        self._refuse_other_uid(kind, live, merged)
         merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         new = self._replace(
             kind, live, merged, manager=manager, subresource=subresource, dry_run=dry_run, operation="Apply"

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from bluegreen.localkube import conversion, decoding
-from bluegreen.localkube.http import protobuf
+from bluegreen.localkube import decoding
+from bluegreen.localkube.http import protobuf, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
 from bluegreen.localkube.http.json_errors import syntax_error
 from bluegreen.localkube.kinds import KINDS, Kind, Obj
@@ -16,23 +16,20 @@ from bluegreen.localkube.status import ApiError, bad_request
 LARGEST = 3 * 1024 * 1024
 """Bytes of a request's body, as kube-apiserver allows."""
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-PATCH_TYPES = {
-    "application/json-patch+json": "json",
-    "application/merge-patch+json": "merge",
-    "application/strategic-merge-patch+json": "strategic",
-    "application/apply-patch+yaml": "apply",
-}
+GO_TYPES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object",
+             type(None): "null"}  # fmt: skip
+"""Values of JSON as Go names their types."""
 _SHOWN = 30  # bytes of a body that a refusal repeats
 _ACCEPTED = f"{JSON}, {YAML}, {PROTOBUF}"
 _SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
 
 
-class _NotJsonError(Exception):
-    pass
+class NotJsonError(Exception):
+    """A body that cannot be read; the message is Go's."""
 
 
 def load(body: bytes, content_type: str) -> Any:
-    """A body as a value. Raises _NotJsonError with Go's sentence."""
+    """A body as a value. Raises NotJsonError with Go's sentence."""
     if content_type == YAML:
         return _load_yaml(body)
     try:
@@ -42,18 +39,14 @@ def load(body: bytes, content_type: str) -> Any:
     try:  # Go takes invalid UTF-8 and reads replacement characters
         return orjson.loads(body.decode(errors="replace"))
     except orjson.JSONDecodeError:
-        raise _NotJsonError(syntax_error(body)) from None
+        raise NotJsonError(syntax_error(body)) from None
 
 
 def _load_yaml(body: bytes) -> Any:
-    import yaml  # only here: JSON is what nearly every client sends
-
     try:
-        value = yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))  # dates become text
-    except (yaml.YAMLError, orjson.JSONEncodeError, UnicodeError, ValueError, RecursionError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _NotJsonError(f"error converting YAML to JSON: yaml: {first}") from error
+        return yaml_text.read(body)
+    except yaml_text.YamlError as error:
+        raise NotJsonError(f"error converting YAML to JSON: {error}") from error
 
 
 def media_type(content_type: str) -> str:
@@ -96,19 +89,15 @@ def _read_protobuf(kind_name: str, body: bytes) -> Obj:
 def _read_text(kind_name: str, body: bytes, type_: str) -> Obj:
     try:
         value = load(body, type_)
-    except _NotJsonError as error:
+    except NotJsonError as error:
         raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {error}", body) from error
     if isinstance(value, dict):
         return value
     if value is None and type_ == JSON:
         return {}
-    shown = _GO_TYPES[type(value)]
+    shown = GO_TYPES[type(value)]
     why = f"json: cannot unmarshal {shown} into Go value of type struct {{ APIVersion string; Kind string }}"
     raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {why}", body)
-
-
-_GO_TYPES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object",
-             type(None): "null"}  # fmt: skip
 
 
 def _unrecognized(kind_name: str, why: str, body: bytes) -> ApiError:
@@ -127,7 +116,7 @@ def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
     given_version, given_kind = obj.get("apiVersion"), obj.get("kind")
     for key, value in (("apiVersion", given_version), ("kind", given_kind)):
         if value is not None and not isinstance(value, str):
-            why = f"json: cannot unmarshal {_GO_TYPES[type(value)]} into Go struct field .{key} of type string"
+            why = f"json: cannot unmarshal {GO_TYPES[type(value)]} into Go struct field .{key} of type string"
             raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {why}", orjson.dumps(obj))
     stated_version, stated_kind = given_version or api_version, given_kind or kind_name
     if (stated_version, stated_kind) == (api_version, kind_name):
@@ -140,10 +129,12 @@ def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
     raise bad_request(f'{head}: no kind "{stated_kind}" is registered for version "{stated_version}" {_SCHEME}')
 
 
-def check_fields(kind_name: str, version: str, obj: Obj, validation: str, raw: bytes = b"") -> list[str]:
+def check_fields(
+    kind_name: str, version: str, obj: Obj, validation: str, raw: bytes = b"", type_: str = JSON
+) -> list[str]:
     """Types of all fields (400), and what is unknown or stands twice: refused when Strict, else handed back to warn of.
 
-    ``raw`` is the JSON text the object came from, where it came from one.
+    ``raw`` is the text that the object came from, of ``type_``, where it came from one.
     """
     try:
         odd = decoding.check(kind_name, obj)
@@ -151,53 +142,14 @@ def check_fields(kind_name: str, version: str, obj: Obj, validation: str, raw: b
         raise decoding.cannot_be_handled(kind_name, version, str(error)) from None
     if validation == "Ignore":
         return []
-    odd = [*odd, *decoding.duplicate_fields(raw)] if raw else odd
+    if raw and type_ == JSON:
+        odd = decoding.strict_errors(raw, odd)
+    elif raw and type_ == YAML:
+        twice = yaml_text.duplicate_keys(raw)
+        odd = [twice, *odd] if twice else odd
     if odd and validation == "Strict":
         raise decoding.strict_refusal(kind_name, version, odd)
     return odd
-
-
-def check_patched(
-    kind: Kind, patched: Any, validation: str, warnings: list[str], strategic: Obj | None = None
-) -> Obj:
-    """The same for the result of a patch, which is refused with 422. Adds to ``warnings``.
-
-    ``strategic``: the patch itself where it is a strategic merge, whose results Kubernetes converts in another way.
-    """
-    if not isinstance(patched, dict):
-        why = f"json: cannot unmarshal {_GO_TYPES[type(patched)]} into Go value of type v1.{kind.kind}"
-        raise decoding.patch_refusal({}, why)
-    check = decoding.check if strategic is None else conversion.check
-    try:
-        odd = check(kind.kind, patched)
-    except decoding.DecodeError as error:
-        raise _patch_refusal(patched, strategic, str(error)) from None
-    if odd and validation == "Strict":
-        raise _patch_refusal(patched, strategic, decoding.strict_message(odd))
-    if validation != "Ignore":
-        warnings += odd
-    return patched
-
-
-def _patch_refusal(patched: Obj, strategic: Obj | None, why: str) -> ApiError:
-    return decoding.patch_refusal(patched, why) if strategic is None else conversion.refusal(strategic, why)
-
-
-def read_patch(body: bytes, content_type: str) -> tuple[str, Any]:
-    """The type and content of a PATCH; 415 for a type that is none, 400 for content that cannot be read."""
-    patch_type = PATCH_TYPES.get(media_type(content_type) if content_type else "")
-    if patch_type is None:
-        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
-    try:
-        value = load(body, YAML if patch_type == "apply" and not body.lstrip().startswith(b"{") else JSON)
-    except _NotJsonError as error:
-        raise bad_request(f"error decoding {'YAML' if patch_type == 'apply' else 'patch'}: {error}") from error
-    wanted = list if patch_type == "json" else dict
-    if not isinstance(value, wanted):
-        go_type = "jsonpatch.Patch" if wanted is list else "map[string]interface {}"
-        why = f"json: cannot unmarshal {_GO_TYPES[type(value)]} into Go value of type {go_type}"
-        raise bad_request(f"error decoding patch: {why}")
-    return patch_type, value
 
 
 def kind_names(kind: Kind, subresource: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bluegreen.localkube.http import bodies, options
-from bluegreen.localkube.http.answers import JSON
 from bluegreen.localkube.http.paths import Target
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.rbac import User
@@ -66,9 +65,9 @@ class Call:
         name, api_version = bodies.kind_names(self.kind, self.target.subresource)
         raw = await self.body()
         obj = bodies.read_object(name, api_version, raw, self.content_type)
-        text = raw if bodies.media_type(self.content_type) == JSON else b""
+        type_ = bodies.media_type(self.content_type)
         version = api_version.rpartition("/")[2]
-        self.warnings += bodies.check_fields(name, version, obj, validation, text)
+        self.warnings += bodies.check_fields(name, version, obj, validation, raw, type_)
         return obj
 
     async def read_delete_options(self) -> Obj:

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from bluegreen.localkube import scale, selectors
-from bluegreen.localkube.http import answers, bodies, lists, options, watches
+from bluegreen.localkube.http import answers, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.status import ApiError, bad_request
@@ -102,19 +102,18 @@ async def update(call: Call) -> web.StreamResponse:
 async def patch(call: Call) -> web.StreamResponse:
     """PATCH of one object, or of its status or scale, in any of the four patch types."""
     target = call.target
-    patch_type, content = bodies.read_patch(await call.body(), call.content_type)
+    patch_type = patch_bodies.type_of(call.content_type)
     applying = patch_type == "apply"
     asked = options.write_options("patch", call.query, call.user_agent, applying=applying)
+    given = patch_bodies.read(await call.body(), patch_type, asked.validation)
     if applying:
-        _check_config(content)
+        _check_config(given.content)
     if not target.subresource:
         _warn(call)
     stored, created = call.registry.patch(
-        call.kind, target.namespace, target.name, patch_type, content, manager=asked.manager, force=asked.force,
+        call.kind, target.namespace, target.name, patch_type, given.content, manager=asked.manager, force=asked.force,
         subresource=target.subresource, dry_run=asked.dry_run,
-        decode=lambda patched: bodies.check_patched(
-            call.kind, patched, asked.validation, call.warnings, content if patch_type == "strategic" else None
-        ),
+        decode=lambda patched: patch_bodies.checked(call.kind, patched, given, call.warnings),
     )  # fmt: skip
     return _answer(call, stored, 201 if created else 200)
 

@@ -1,0 +1,60 @@
+"""YAML from clients, with the errors of the Go library that Kubernetes reads it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+
+class YamlError(Exception):
+    """The text is not YAML, or not YAML that is also JSON; the message is Go's."""
+
+
+def read(text: bytes) -> Any:
+    """The value of a text; of a key that stands twice in a mapping the last one counts."""
+    import yaml  # only here: JSON is what nearly every client sends
+
+    try:
+        value = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))  # dates become text
+    except yaml.MarkedYAMLError as error:
+        raise YamlError(f"yaml: {_problem(error, scanning=isinstance(error, yaml.scanner.ScannerError))}") from error
+    except (yaml.YAMLError, orjson.JSONEncodeError, UnicodeError, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise YamlError(f"yaml: {first}") from error
+
+
+def _problem(error: Any, *, scanning: bool) -> str:
+    """What is wrong and where: the first line goes unnamed, and only what the scanner finds is counted from one."""
+    line = error.problem_mark.line if error.problem_mark else 0
+    if not line and error.context_mark:
+        line, scanning = error.context_mark.line, False
+    problem = error.problem or "unknown problem parsing YAML content"
+    return f"line {line + scanning}: {problem}" if line else problem
+
+
+def duplicate_keys(text: bytes) -> str:
+    """What strict reading says of keys that stand twice in a mapping; "" where none does, or the text is no YAML."""
+    import yaml
+
+    try:
+        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeError, RecursionError):
+        return ""
+    lines = list(_twice(root, yaml.MappingNode))
+    return "\n  ".join(("yaml: unmarshal errors:", *lines)) if lines else ""
+
+
+def _twice(node: Any, mapping: type) -> Iterator[str]:
+    if isinstance(node, mapping):
+        seen: set[str] = set()
+        for key, value in node.value:  # type: ignore[attr-defined]
+            yield from _twice(value, mapping)
+            if key.value in seen:
+                yield f"line {value.start_mark.line + 1}: key {orjson.dumps(key.value).decode()} already set in map"
+            seen.add(key.value)
+    elif node is not None and isinstance(node.value, list):
+        for each in node.value:
+            yield from _twice(each, mapping)
