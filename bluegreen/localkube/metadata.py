@@ -41,7 +41,7 @@ def random_suffix() -> str:
 def place(kind: Kind, namespace: str, obj: Obj) -> None:
     """Put the type and the request's namespace on a new object; 400 when it names another namespace."""
     obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
-    meta = obj.setdefault("metadata", {})
+    meta = obj["metadata"] = obj.get("metadata") or {}
     given = meta.get("namespace") or ""
     if not kind.namespaced:
         if given:
