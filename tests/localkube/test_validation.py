@@ -74,7 +74,9 @@ def made(kind: str, /, *path: str | int, value: Any = None, drop: bool = False) 
         at = at[step] if isinstance(step, int) else at.setdefault(step, {})
     if drop:
         del at[path[-1]]
-    elif path:
+    elif not path:
+        at.update(copy.deepcopy(value or {}))
+    else:
         at[path[-1]] = copy.deepcopy(value)
     apply_defaults(KINDS[kind], obj)
     return obj
@@ -423,6 +425,22 @@ REFUSED: list[tuple[str, tuple[str | int, ...], Any, str, str, str]] = [
     ("ConfigMap", ("data",), {"a": "x" * (1 << 20)}, "[]", "FieldValueTooLong", "may not be more than 1048576 bytes"),
     ("Secret", ("type",), "kubernetes.io/tls", "data[tls.crt]", MISSING, "Required value"),
     ("Lease", ("spec", "leaseDurationSeconds"), 0, "spec.leaseDurationSeconds", WRONG, "must be greater than 0"),
+    (
+        "Secret",
+        (),
+        {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "WzFd"}},
+        "data[.dockerconfigjson]",
+        WRONG,
+        "json: cannot unmarshal array into Go value of type map[string]interface {}",
+    ),
+    (
+        "Node",
+        ("spec", "taints"),
+        [{"key": "a", "effect": "NoExecute"}, {"key": "a", "effect": "NoExecute"}],
+        "metadata.taints[1]",
+        TWICE,
+        '"TimeAdded":null}: taints must be unique by key and effect pair',
+    ),
     ("Node", ("spec", "taints"), [{"key": "a", "effect": "X"}], "metadata.taints[0].effect", UNKNOWN, '"NoSchedule"'),
 ]
 
@@ -505,6 +523,37 @@ def test_a_cluster_ip_stays() -> None:
     old["spec"]["clusterIPs"], new["spec"]["clusterIPs"] = ["10.0.0.1"], ["10.0.0.2"]
     text = 'Invalid value: ["10.0.0.2"]: may not change once set'
     assert causes("Service", new, old) == [("spec.clusterIPs[0]", WRONG, text)]
+
+
+GATED = {"schedulingGates": [{"name": "a"}], "nodeSelector": {"a": "b"}}
+
+
+def test_a_waiting_pod_may_be_told_more_but_not_less() -> None:
+    old = made("Pod", value={"spec": {**RIGHT["Pod"]["spec"], **GATED}})
+    more = made("Pod", value={"spec": {**RIGHT["Pod"]["spec"], **GATED, "nodeSelector": {"a": "b", "c": "d"}}})
+    less = made("Pod", value={"spec": {**RIGHT["Pod"]["spec"], **GATED, "nodeSelector": {"c": "d"}}})
+    assert causes("Pod", more, old) == []
+    text = 'Invalid value: {"c":"d"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)'
+    assert causes("Pod", less, old) == [("spec.nodeSelector", WRONG, text)]
+
+
+@pytest.mark.parametrize(
+    ("indexes", "why"),
+    [
+        ("0,2-1", "non-increasing order, previous: 2, current: 1"),
+        ("1,0", "non-increasing order, previous: 1, current: 0"),
+        ("a", 'cannot convert string to integer for index: "a"'),
+        ("9", 'too large index: "9"'),
+        ("1-2-3", "at most two parts separated by '-'"),
+    ],
+)
+def test_indexes_that_are_enough(indexes: str, why: str) -> None:
+    rule = {"succeededIndexes": indexes}
+    obj = made("Job", "spec", "successPolicy", value={"rules": [rule]})
+    obj["spec"] |= {"completionMode": "Indexed", "completions": 5}
+    ((field, reason, text),) = causes("Job", obj)
+    assert (field, reason) == ("spec.successPolicy.rules[0].succeededIndexes", WRONG)
+    assert why in text
 
 
 def test_every_wrong_field_is_named_in_order() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bluegreen.localkube import quantities
+from bluegreen.localkube.pod_resources import effective_requests
 
 Obj = dict[str, Any]
 MODE = 0o644  # of files in projected volumes
@@ -18,6 +19,7 @@ _CONTAINER = {"terminationMessagePath": "/dev/termination-log", "terminationMess
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _MILLI = 10**6  # nano-units: resources are kept in thousandths
+_OF_PODS = ("cpu", "memory")  # what a pod as a whole may ask for
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -32,6 +34,8 @@ def pod(obj: Obj) -> None:
             if spec.get("hostNetwork"):
                 for port in container.get("ports") or ():
                     port.setdefault("hostPort", port["containerPort"])
+    if "resources" in spec:
+        _requests_of_pod(spec)
     status = obj["status"]
     status.setdefault("phase", "Pending")
     if "qosClass" not in status:
@@ -43,6 +47,19 @@ def _requests_from_limits(resources: Obj) -> None:
         requests = resources.setdefault("requests", {})
         for name, quantity in resources["limits"].items():
             requests.setdefault(name, quantity)
+
+
+def _requests_of_pod(spec: Obj) -> None:
+    """What a pod as a whole requests where it says so in part: as its containers do together, else as its limits."""
+    given = spec["resources"]
+    requests = dict(given.get("requests") or {})
+    for name, amount in effective_requests(spec).items():
+        if name in _OF_PODS:
+            requests.setdefault(name, amount)
+    for name, amount in (given.get("limits") or {}).items():
+        requests.setdefault(name, amount)
+    if requests:
+        given["requests"] = requests
 
 
 def pod_spec(spec: Obj) -> None:

@@ -9,7 +9,7 @@ import orjson
 from bluegreen.localkube import decoding
 from bluegreen.localkube.http import protobuf, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
-from bluegreen.localkube.http.json_errors import syntax_error
+from bluegreen.localkube.json_errors import syntax_error
 from bluegreen.localkube.kinds import KINDS, Kind, Obj
 from bluegreen.localkube.status import ApiError, bad_request
 

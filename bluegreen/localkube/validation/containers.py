@@ -27,6 +27,7 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _SCHEMES = ("HTTP", "HTTPS")
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
+_RECURSIVE = ("Disabled", "Enabled", "IfPossible")
 _ONE_HANDLER = "may not specify more than 1 handler type"
 _NOT_FOR_INIT = "may not be set for init containers without restartPolicy=Always"
 _NOT_FOR_EPHEMERAL = "cannot be set for an Ephemeral Container"
@@ -38,10 +39,11 @@ __all__ = ["ephemeral_containers", "init_containers", "regular_containers", "res
 class Surroundings:
     """What a container is checked against: the pod's volumes, its grace period and restart policy."""
 
-    __slots__ = ("grace_s", "host_users", "restart_policy", "volumes")
+    __slots__ = ("claims", "grace_s", "host_users", "restart_policy", "volumes")
 
     def __init__(self, spec: Obj, volumes: dict[str, Obj]) -> None:
         self.volumes = volumes
+        self.claims: list[str] = sorted({claim["name"] for claim in spec.get("resourceClaims") or () if claim["name"]})
         self.grace_s: int | None = spec.get("terminationGracePeriodSeconds")
         self.restart_policy: str = spec.get("restartPolicy", "")
         self.host_users: bool = spec.get("hostUsers", True)
@@ -129,7 +131,7 @@ def _common(container: Obj, around: Surroundings, path: str) -> Causes:
     pull = container.get("imagePullPolicy")
     if pull not in PULL_POLICIES:
         causes += unless_in(f"{path}.imagePullPolicy", pull, PULL_POLICIES)
-    causes += resources.requirements(container.get("resources") or {}, f"{path}.resources")
+    causes += resources.requirements(container.get("resources") or {}, f"{path}.resources", around.claims)
     if "resizePolicy" in container:
         causes += _resize_policies(container["resizePolicy"], around.restart_policy, f"{path}.resizePolicy")
     if "securityContext" in container:
@@ -226,9 +228,27 @@ def _mounts(container: Obj, volumes: dict[str, Obj], path: str) -> Causes:
         if target in devices.values():
             causes.append(invalid(f"{here}.mountPath", target, "must not already exist as a path in volumeDevices"))
         causes += _sub_paths(mount, here, path)
-        propagation = mount.get("mountPropagation")
-        if propagation is not None and propagation not in _PROPAGATIONS:
-            causes.append(not_supported(f"{path}.mountPropagation", propagation, _PROPAGATIONS))
+        causes += _propagation(mount, container, path)
+    return causes
+
+
+def _propagation(mount: Obj, container: Obj, path: str) -> Causes:
+    """Whether mounts are seen on both sides; and whether all of one is read-only."""
+    causes: Causes = []
+    propagation, read_only = mount.get("mountPropagation"), mount.get("recursiveReadOnly")
+    if propagation is not None and propagation not in _PROPAGATIONS:
+        causes.append(not_supported(f"{path}.mountPropagation", propagation, _PROPAGATIONS))
+    if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
+        detail = "Bidirectional mount propagation is available only to privileged containers"
+        causes.append(forbidden(f"{path}.mountPropagation", detail))
+    at = f"{path}.recursiveReadOnly"
+    if read_only is not None and read_only not in _RECURSIVE:
+        causes.append(not_supported(at, read_only, _RECURSIVE))
+    if read_only in ("Enabled", "IfPossible"):
+        if not mount.get("readOnly"):
+            causes.append(forbidden(at, "may only be specified when readOnly is true"))
+        if propagation not in (None, "None"):
+            causes.append(forbidden(at, "may only be specified when mountPropagation is None or not specified"))
     return causes
 
 
@@ -246,18 +266,30 @@ def _sub_paths(mount: Obj, here: str, path: str) -> Causes:
 
 def _devices(container: Obj, volumes: dict[str, Obj], path: str) -> Causes:
     causes: Causes = []
-    for place, device in enumerate(container["volumeDevices"]):
-        here, name = f"{path}[{place}]", device.get("name", "")
+    devices = container["volumeDevices"]
+    mounts = {mount.get("name"): mount.get("mountPath") for mount in container.get("volumeMounts") or ()}
+    for place, device in enumerate(devices):
+        here, name, target = f"{path}[{place}]", device.get("name", ""), device.get("devicePath", "")
         if not name:
             causes.append(required(f"{here}.name"))
+        if name and name in [other.get("name") for other in devices[:place]]:
+            causes.append(invalid(f"{here}.name", name, "must be unique"))
         volume = volumes.get(name)
         if volume is None:
             causes.append(not_found(f"{here}.name", name))
         elif not {"persistentVolumeClaim", "ephemeral"} & volume.keys():
             detail = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
             causes.append(invalid(f"{here}.name", name, detail))
-        if not device.get("devicePath"):
+        if not target:
             causes.append(required(f"{here}.devicePath"))
+        if target in [other.get("devicePath", "") for other in devices[:place]]:
+            causes.append(invalid(f"{here}.devicePath", target, "must be unique"))
+        if ".." in target.split("/"):
+            causes.append(invalid(f"{here}.devicePath", target, "can not contain backsteps ('..')"))
+        if name in mounts:
+            causes.append(invalid(f"{here}.name", name, "must not already exist in volumeMounts"))
+        if target in mounts.values():
+            causes.append(invalid(f"{here}.devicePath", target, "must not already exist as a path in volumeMounts"))
     return causes
 
 

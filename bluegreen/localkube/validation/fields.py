@@ -57,9 +57,10 @@ def not_supported(field: str, value: Any, supported: Sequence[str]) -> Cause:
     return Cause(field, "FieldValueNotSupported", f"Unsupported value: {shown(value)}: supported values: {known}")
 
 
-def duplicate(field: str, value: Any) -> Cause:
+def duplicate(field: str, value: Any, detail: str = "") -> Cause:
     """A value that stands twice where it may stand once."""
-    return Cause(field, "FieldValueDuplicate", f"Duplicate value: {shown(value)}")
+    tail = f": {detail}" if detail else ""
+    return Cause(field, "FieldValueDuplicate", f"Duplicate value: {shown(value)}{tail}")
 
 
 def forbidden(field: str, detail: str) -> Cause:
@@ -67,9 +68,10 @@ def forbidden(field: str, detail: str) -> Cause:
     return Cause(field, "FieldValueForbidden", f"Forbidden: {detail}")
 
 
-def not_found(field: str, value: Any) -> Cause:
+def not_found(field: str, value: Any, detail: str = "") -> Cause:
     """A reference to something that is not there."""
-    return Cause(field, "FieldValueNotFound", f"Not found: {shown(value)}")
+    tail = f": {detail}" if detail else ""
+    return Cause(field, "FieldValueNotFound", f"Not found: {shown(value)}{tail}")
 
 
 def too_long(field: str, limit: int) -> Cause:

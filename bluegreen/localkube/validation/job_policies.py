@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bluegreen.localkube.status import Cause
 from bluegreen.localkube.validation import names
 from bluegreen.localkube.validation.fields import (
@@ -14,6 +16,7 @@ from bluegreen.localkube.validation.fields import (
     non_negative,
     not_supported,
     required,
+    too_long,
     too_many,
 )
 
@@ -21,6 +24,8 @@ _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _OPERATORS = ("In", "NotIn")
 _STATUSES = ("False", "True", "Unknown")
 _MOST_RULES, _MOST_CODES = 20, 255
+_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_LONGEST_INDEXES, _LONGEST_MANAGER = 64 * 1024, 63
 
 
 def _listed(values: tuple[str, ...]) -> str:
@@ -37,6 +42,21 @@ def _one_of(field: str, value: str, known: tuple[str, ...]) -> Causes:
     if not value:
         return [required(field, _listed(known))]
     return [] if value in known else [not_supported(field, value, known)]
+
+
+def managed_by(name: str, path: str) -> Causes:
+    """Who looks after a job instead of the cluster's own controller."""
+    if not name:
+        return [required(path)]
+    causes: Causes = []
+    domain, _, rest = name.partition("/")
+    if not domain or not rest:
+        causes.append(invalid(path, name, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+    else:
+        causes += each_invalid(path, domain, names.subdomain(domain))
+        if not re.fullmatch(_PATH, rest):
+            causes.append(invalid(path, rest, f"Invalid path (regex used for validation is '{_PATH}')"))
+    return [*causes, too_long(path, _LONGEST_MANAGER)] if len(name) > _LONGEST_MANAGER else causes
 
 
 def replacement(spec: Obj, path: str) -> Causes:
@@ -118,8 +138,64 @@ def success(spec: Obj, path: str) -> Causes:
         here, count = f"{path}.rules[{place}]", rule.get("succeededCount")
         if count is None and rule.get("succeededIndexes") is None:
             causes.append(required(here, "at least one of succeededCount or succeededIndexes must be specified"))
-        causes += non_negative(f"{here}.succeededCount", count)
-        if count is not None and count > (spec.get("completions") or 0):
-            most = f"{spec.get('completions') or 0} (the number of specified completions)"
-            causes.append(invalid(f"{here}.succeededCount", count, f"must be less than or equal to {most}"))
+        causes += _succeeded(rule, spec.get("completions") or 0, here)
     return causes
+
+
+class _NoIndexesError(ValueError):
+    """Not a list of indexes; the message is Kubernetes'."""
+
+
+def _succeeded(rule: Obj, completions: int, path: str) -> Causes:
+    """How many, or which, of the indexes are enough."""
+    causes: Causes = []
+    count, indexes, total = rule.get("succeededCount"), rule.get("succeededIndexes"), 0
+    if indexes is not None:
+        here = f"{path}.succeededIndexes"
+        if len(indexes) > _LONGEST_INDEXES:
+            causes.append(too_long(here, _LONGEST_INDEXES))
+        try:
+            total = _number_of_indexes(indexes, completions)
+        except _NoIndexesError as error:
+            causes.append(invalid(here, indexes, f"error parsing succeededIndexes: {error}"))
+    if count is None:
+        return causes
+    here = f"{path}.succeededCount"
+    causes += non_negative(here, count)
+    if count > completions:
+        most = f"{completions} (the number of specified completions)"
+        causes.append(invalid(here, count, f"must be less than or equal to {most}"))
+    if indexes is not None and count > total:
+        most = f"{total} (the number of indexes in the specified succeededIndexes field)"
+        causes.append(invalid(here, count, f"must be less than or equal to {most}"))
+    return causes
+
+
+def _number_of_indexes(text: str, completions: int) -> int:
+    """Of indexes and intervals as in "1,3-5", each larger than the one before."""
+    total, last = 0, None
+    for part in text.split(",") if text else ():
+        first, final = _interval(part, completions)
+        if last is not None and last >= first:
+            raise _NoIndexesError(f"non-increasing order, previous: {last}, current: {first}")
+        total, last = total + final - first + 1, final
+    return total
+
+
+def _interval(part: str, completions: int) -> tuple[int, int]:
+    limits = part.split("-")
+    if len(limits) > 2:
+        detail = "violates the requirement that an index interval can have at most two parts separated by '-'"
+        raise _NoIndexesError(f'the fragment "{part}" {detail}')
+    first, final = (_index(limit, completions) for limit in (limits[0], limits[-1]))
+    if len(limits) == 2 and first >= final:
+        raise _NoIndexesError(f"non-increasing order, previous: {first}, current: {final}")
+    return first, final
+
+
+def _index(text: str, completions: int) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise _NoIndexesError(f'cannot convert string to integer for index: "{text}"')
+    if int(text) >= completions:
+        raise _NoIndexesError(f'too large index: "{text}"')
+    return int(text)

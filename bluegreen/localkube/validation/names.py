@@ -10,6 +10,7 @@ _SUBDOMAIN_MESSAGE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
     "and end with an alphanumeric character"
 )
+_LOOSE_SUBDOMAIN_MESSAGE = _SUBDOMAIN_MESSAGE.replace("'-' or '.'", "'_', '-' or '.'")
 _LABEL_MESSAGE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
     "with an alphanumeric character"
@@ -32,12 +33,15 @@ _WILDCARD_MESSAGE = (
 )
 LABEL, LABEL_1035 = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", r"[a-z]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
+_LOOSE_LABEL = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_LOOSE_SUBDOMAIN = rf"{_LOOSE_LABEL}(\.{_LOOSE_LABEL})*"
 _WILDCARD = rf"\*\.{SUBDOMAIN}"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = rf"({_QUALIFIED})?"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
 _PATTERNS = {
-    text: re.compile(text) for text in (LABEL, LABEL_1035, SUBDOMAIN, _WILDCARD, _QUALIFIED, _LABEL_VALUE, _CONFIG_KEY)
+    text: re.compile(text)
+    for text in (LABEL, LABEL_1035, SUBDOMAIN, _LOOSE_SUBDOMAIN, _WILDCARD, _QUALIFIED, _LABEL_VALUE, _CONFIG_KEY)
 }
 _ENV = re.compile(r"[ -<>-~]+")
 _PORT_CHARACTERS = re.compile(r"[-a-z0-9]+")
@@ -70,6 +74,11 @@ def _checked(text: str, limit: int, pattern: str, message: str, *examples: str) 
 def subdomain(text: str) -> list[str]:
     """A DNS-1123 subdomain: the name of most objects."""
     return _checked(text, SUBDOMAIN_LENGTH, SUBDOMAIN, _SUBDOMAIN_MESSAGE, "example.com")
+
+
+def subdomain_with_underscores(text: str) -> list[str]:
+    """The same where DNS names are searched for, some of which begin with an underscore."""
+    return _checked(text, SUBDOMAIN_LENGTH, _LOOSE_SUBDOMAIN, _LOOSE_SUBDOMAIN_MESSAGE, "example.com")
 
 
 def label(text: str) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 
+from bluegreen.localkube.json_errors import syntax_error
 from bluegreen.localkube.validation import names, resources, scheduling
 from bluegreen.localkube.validation.fields import (
     Causes,
     Obj,
+    duplicate,
     each_invalid,
     forbidden,
     immutable,
@@ -86,12 +88,14 @@ def _by_type(kind: str, data: dict[str, str], annotations: dict[str, str]) -> Ca
 def _json_value(key: str, data: dict[str, str]) -> Causes:
     if key not in data:
         return [required(f"data[{key}]")]
+    text = base64.b64decode(data[key] or "")
     try:
-        found = json.loads(base64.b64decode(data[key]))
+        found = json.loads(text)
     except ValueError:
-        return [invalid(f"data[{key}]", _REDACTED, "invalid character looking for beginning of value")]
-    if not isinstance(found, dict):
-        detail = "json: cannot unmarshal into Go value of type map[string]interface {}"
+        return [invalid(f"data[{key}]", _REDACTED, syntax_error(text))]
+    if found is not None and not isinstance(found, dict):
+        kind = {list: "array", str: "string", bool: "bool"}.get(type(found), "number")
+        detail = f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
         return [invalid(f"data[{key}]", _REDACTED, detail)]
     return []
 
@@ -115,27 +119,38 @@ def namespace(obj: Obj) -> Causes:
 
 def node(obj: Obj) -> Causes:
     """A Node."""
-    causes = scheduling.taints(obj["spec"].get("taints"), "metadata.taints")
-    for key in ("capacity", "allocatable"):
-        amounts: dict[str, str] = obj["status"].get(key) or {}
-        for name in sorted(amounts):
-            causes += resources.quantity(name, amounts[name], f"status.{key}.{name}")
+    causes = scheduling.taints(obj["spec"].get("taints"), "metadata.taints") + _amounts(obj)
     for place, network in enumerate(obj["spec"].get("podCIDRs") or ()):
         causes += each_invalid(f"spec.podCIDRs[{place}]", network, names.cidr(network))
     return causes
 
 
+def _amounts(obj: Obj) -> Causes:
+    causes: Causes = []
+    for key in ("capacity", "allocatable"):
+        amounts: dict[str, str] = obj["status"].get(key) or {}
+        for name in sorted(amounts):
+            causes += resources.quantity(name, amounts[name], f"status.{key}.{name}")
+    return causes
+
+
 def node_update(obj: Obj, old: Obj) -> Causes:
     """A changed Node keeps its provider and pod networks."""
-    causes = node(obj)
+    causes = _amounts(obj)
     new_spec, old_spec = obj["spec"], old["spec"]
+    seen: list[Obj] = []
+    for place, address in enumerate(obj["status"].get("addresses") or ()):
+        if address in seen:
+            shown = {"Type": address.get("type", ""), "Address": address.get("address", "")}
+            causes.append(duplicate(f"status.addresses[{place}]", shown))
+        seen.append(address)
     if old_spec.get("podCIDRs") and new_spec.get("podCIDRs") != old_spec["podCIDRs"]:
         detail = 'node updates may not change podCIDR except from "" to valid'
         causes.append(forbidden("spec.podCIDRs", detail))
     if old_spec.get("providerID") and new_spec.get("providerID") != old_spec["providerID"]:
         detail = 'node updates may not change providerID except from "" to valid'
         causes.append(forbidden("spec.providerID", detail))
-    return causes
+    return causes + scheduling.taints(new_spec.get("taints"), "metadata.taints")
 
 
 # -- events and leases ---------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from bluegreen.localkube.validation.volumes import volumes
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _MAX_SECONDS = 2**31 - 1
+_MOST_SEARCHES, _LONGEST_SEARCHES = 32, 2048
 _MUTABLE = ",".join(
     (
         "`spec.containers[*].image`",
@@ -94,19 +95,26 @@ def pod_spec(spec: Obj, path: str, *, is_pod: bool) -> Causes:
         causes += init_containers(spec["initContainers"], regular, around, f"{path}.initContainers")
     if "ephemeralContainers" in spec:
         causes += ephemeral_containers(spec, around, f"{path}.ephemeralContainers")
+    if "resources" in spec:
+        causes += resources.of_pod(spec, f"{path}.resources")
     if spec.get("hostNetwork"):
         causes += _host_network_ports(regular, f"{path}.containers", is_pod=is_pod)
     causes += unless_in(f"{path}.restartPolicy", spec.get("restartPolicy"), RESTART_POLICIES)
     causes += unless_in(f"{path}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)
     causes += meta.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
-    if spec.get("securityContext"):
-        causes += security.pod(spec["securityContext"], spec, f"{path}.securityContext")
+    if spec.get("securityContext") or spec.get("shareProcessNamespace"):
+        causes += security.pod(spec.get("securityContext") or {}, spec, f"{path}.securityContext")
     causes += scheduling.affinity(spec.get("affinity"), f"{path}.affinity") if "affinity" in spec else []
     causes += _dns(spec, f"{path}.dnsConfig")
     for place, gate in enumerate(spec.get("readinessGates") or ()):
         at, name = f"{path}.readinessGates[{place}].conditionType", gate.get("conditionType", "")
         causes += each_invalid(at, name, names.qualified(name))
+    causes += scheduling.gates(spec.get("schedulingGates") or [], f"{path}.schedulingGates")
     causes += scheduling.spread(spec.get("topologySpreadConstraints"), f"{path}.topologySpreadConstraints")
+    if spec.get("hostUsers") is False:  # two of these are misspelt by Kubernetes itself
+        shared = (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC"))
+        detail = "when `pod.Spec.HostUsers` is false"
+        causes += [forbidden(f"{path}.{name}", detail) for key, name in shared if spec.get(key)]
     return causes + _names_and_numbers(spec, path)
 
 
@@ -179,6 +187,25 @@ def _dns(spec: Obj, path: str) -> Causes:
         causes.append(invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers"))
     for place, server in enumerate(servers):
         causes += each_invalid(f"{path}.nameservers[{place}]", server, names.ip(server))
+    return causes + _dns_details(config or {}, path)
+
+
+def _dns_details(config: Obj, path: str) -> Causes:
+    searches: list[str] = config.get("searches") or []
+    causes: Causes = []
+    if len(searches) > _MOST_SEARCHES:
+        detail = f"must not have more than {_MOST_SEARCHES} search paths"
+        causes.append(invalid(f"{path}.searches", searches, detail))
+    if len(" ".join(searches)) > _LONGEST_SEARCHES:
+        detail = f"must not have more than {_LONGEST_SEARCHES} characters (including spaces) in the search list"
+        causes.append(invalid(f"{path}.searches", searches, detail))
+    for place, search in enumerate(searches):
+        if search != ".":
+            name = search.removesuffix(".")
+            causes += each_invalid(f"{path}.searches[{place}]", name, names.subdomain_with_underscores(name))
+    for place, option in enumerate(config.get("options") or ()):
+        if not option.get("name"):
+            causes.append(required(f"{path}.options[{place}]", "must not be empty"))
     return causes
 
 
@@ -198,6 +225,8 @@ def update(pod: Obj, old: Obj) -> Causes:
         return causes
     causes += _only_more_tolerations(new_spec.get("tolerations") or [], old_spec.get("tolerations") or [])
     causes += _only_fewer_gates(new_spec.get("schedulingGates") or [], old_spec.get("schedulingGates") or [])
+    if old_spec.get("schedulingGates"):
+        causes += _gated(new_spec, old_spec)
     munged = _with_mutable_fields_of(new_spec, old_spec)
     if munged != old_spec:
         detail = f"pod updates may not change fields other than {_MUTABLE}\n{_difference(old_spec, munged)}"
@@ -268,12 +297,73 @@ def _with_mutable_fields_of(new: Obj, old: Obj) -> Obj:
             munged[key] = old[key]
     if old.get("terminationGracePeriodSeconds", 0) < 0 and new.get("terminationGracePeriodSeconds") == 1:
         munged["terminationGracePeriodSeconds"] = old["terminationGracePeriodSeconds"]
-    for key in ("nodeSelector",) if old.get("schedulingGates") else ():
-        if all((new.get(key) or {}).get(name) == value for name, value in (old.get(key) or {}).items()):
-            munged.pop(key, None)
-            if key in old:
-                munged[key] = old[key]
+    if old.get("schedulingGates"):
+        munged.pop("nodeSelector", None)
+        if "nodeSelector" in old:
+            munged["nodeSelector"] = old["nodeSelector"]
+        _keep_node_affinity(munged, old)
     return munged
+
+
+def _keep_node_affinity(munged: Obj, old: Obj) -> None:
+    before = (old.get("affinity") or {}).get("nodeAffinity")
+    affinity = {key: value for key, value in (munged.get("affinity") or {}).items() if key != "nodeAffinity"}
+    if before is not None:
+        affinity["nodeAffinity"] = before
+    if affinity or "affinity" in old:
+        munged["affinity"] = affinity
+    else:
+        munged.pop("affinity", None)
+
+
+def _gated(new: Obj, old: Obj) -> Causes:
+    """A pod that waits to be scheduled may be told more of where it goes, and nothing may be taken back."""
+    selector, before = new.get("nodeSelector") or {}, old.get("nodeSelector") or {}
+    if any(selector.get(key) != value for key, value in before.items()):
+        detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+        return [invalid("spec.nodeSelector", new.get("nodeSelector"), detail), *_gated_affinity(new, old)]
+    return _gated_affinity(new, old)
+
+
+def _gated_affinity(new: Obj, old: Obj) -> Causes:
+    path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+    terms, before = _node_terms(new), _node_terms(old)
+    if before and len(before) != len(terms):
+        detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        return [invalid(path, [_go_term(term) for term in terms] or None, detail)]
+    detail = "only additions are allowed (no mutations or deletions)"
+    return [
+        invalid(f"{path}[{place}]", _go_term(terms[place]), detail)
+        for place, term in enumerate(before)
+        if not _only_adds(terms[place], term)
+    ]
+
+
+def _node_terms(spec: Obj) -> list[Obj]:
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    wanted = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms: list[Obj] = wanted.get("nodeSelectorTerms") or []
+    return terms
+
+
+def _only_adds(new: Obj, old: Obj) -> bool:
+    keys = ("matchExpressions", "matchFields")
+    if not any(old.get(key) for key in keys):
+        return not any(new.get(key) for key in keys)
+    return all((new.get(key) or [])[: len(old.get(key) or ())] == (old.get(key) or []) for key in keys)
+
+
+def _go_term(term: Obj) -> Obj:
+    """A node selector term as Go prints its internal type."""
+
+    def requirements(key: str) -> list[Obj] | None:
+        given = term.get(key)
+        return given and [
+            {"Key": each.get("key", ""), "Operator": each.get("operator", ""), "Values": each.get("values")}
+            for each in given
+        ]
+
+    return {"MatchExpressions": requirements("matchExpressions"), "MatchFields": requirements("matchFields")}
 
 
 def _difference(old: Any, new: Any, path: str = "spec") -> str:

@@ -244,8 +244,13 @@ def quota(obj: Obj) -> Causes:
         path = f"spec.hard[{name}]"
         causes += resources.quota_resource(name, path) + resources.quantity(name, hard[name], path)
     causes += _scopes(spec.get("scopes") or [], hard)
-    for requirement in (spec.get("scopeSelector") or {}).get("matchExpressions") or ():
-        causes += _scope_requirement(requirement, hard)
+    requirements: list[Obj] = (spec.get("scopeSelector") or {}).get("matchExpressions") or []
+    for requirement in requirements:
+        causes += _scope_requirement(requirement, hard, requirements)
+    named = {requirement.get("scopeName") for requirement in requirements}
+    for pair in _CONFLICTS:
+        if set(pair) <= named:
+            causes.append(invalid(f"{_EXPRESSIONS}", spec.get("scopes"), "conflicting scopes"))
     return causes
 
 
@@ -269,8 +274,11 @@ def _scopes(scopes: list[str], hard: dict[str, str]) -> Causes:
     return causes
 
 
-def _scope_requirement(requirement: Obj, hard: dict[str, str]) -> Causes:
-    path = "spec.scopeSelector.matchExpressions"
+_EXPRESSIONS = "spec.scopeSelector.matchExpressions"
+
+
+def _scope_requirement(requirement: Obj, hard: dict[str, str], all_of_them: list[Obj]) -> Causes:
+    path = _EXPRESSIONS
     scope, operator = requirement.get("scopeName", ""), requirement.get("operator", "")
     values = requirement.get("values") or []
     causes: Causes = []
@@ -278,7 +286,10 @@ def _scope_requirement(requirement: Obj, hard: dict[str, str]) -> Causes:
         causes.append(invalid(f"{path}.scopeName", scope, "unsupported scope"))
     for resource in sorted(hard):
         if resource in resources.QUOTA and not _fits_scope(scope, resource):
-            causes.append(invalid(path, requirement, "unsupported scope applied to resource"))
+            keys = (("ScopeName", "scopeName"), ("Operator", "operator"), ("Values", "values"))
+            shown = [{name: each.get(key) for name, key in keys} for each in all_of_them]
+            detail = "unsupported scope applied to resource"
+            causes.append(invalid(path, {"MatchExpressions": shown}, detail))
     if scope in _EXISTS_ONLY and operator != "Exists":
         listed = ", ".join(f"ResourceQuotaScope{name}" for name in ("Terminating", "NotTerminating", "BestEffort"))
         detail = f"must be 'Exists' when scope is any of {listed}, ResourceQuotaScopeNotBestEffort or "

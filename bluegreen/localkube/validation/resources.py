@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bluegreen.localkube import quantities
+from bluegreen.localkube.pod_resources import effective_requests
 from bluegreen.localkube.validation import names
-from bluegreen.localkube.validation.fields import NEGATIVE, Causes, Obj, each_invalid, forbidden, invalid, required
+from bluegreen.localkube.validation.fields import (
+    NEGATIVE,
+    Causes,
+    Obj,
+    duplicate,
+    each_invalid,
+    forbidden,
+    invalid,
+    not_found,
+    not_supported,
+    required,
+)
 
 _COMPUTE = frozenset(("cpu", "memory", "ephemeral-storage"))
 _COUNTED = frozenset(
@@ -24,6 +37,8 @@ QUOTA = (
 """Standard resources that a quota may limit."""
 _STANDARD = QUOTA | {"storage"}
 _HUGE = "hugepages-"
+_OF_PODS = ("cpu", "memory")
+_NO_CLAIMS = "claims cannot be set for Resources at pod-level"
 
 
 def is_native(name: str) -> bool:
@@ -76,8 +91,39 @@ def quantity(name: str, value: str, path: str) -> Causes:
     return causes
 
 
-def requirements(given: Obj, path: str) -> Causes:
-    """What a container asks for: known resources, and no more requested than the limit."""
+def pod_resource(name: str, path: str) -> Causes:
+    """The name of a resource that a pod as a whole asks for."""
+    causes = _resource_name(name, path)
+    if not causes and name not in _OF_PODS and not name.startswith(_HUGE):
+        causes.append(not_supported(path, name, _OF_PODS))
+    return causes
+
+
+def of_pod(spec: Obj, path: str) -> Causes:
+    """What a pod as a whole asks for: no less than all its containers request, no less than any one's limit."""
+    given = spec["resources"]
+    causes = [] if given.get("claims") is None else [forbidden(f"{path}.claims", _NO_CLAIMS)]
+    causes += requirements(given, path, named=pod_resource)
+    requests: dict[str, str] = given.get("requests") or {}
+    for name, total in sorted(effective_requests(spec).items()):
+        stated = requests.get(name, "0")
+        if quantities.compare(total, stated) > 0:
+            detail = f"must be greater than or equal to aggregate container requests of {total}"
+            causes.append(invalid(f"{path}.requests[{name}]", stated, detail))
+    limits: dict[str, str] = given.get("limits") or {}
+    for place, container in enumerate(spec.get("containers") or ()):
+        own: dict[str, str] = (container.get("resources") or {}).get("limits") or {}
+        for name in sorted(own.keys() & limits.keys()):
+            if quantities.compare(own[name], limits[name]) > 0:
+                here = f"{path}.containers[{place}][{name}].limits"
+                causes.append(invalid(here, own[name], f"must be less than or equal to pod limits of {limits[name]}"))
+    return causes
+
+
+def requirements(
+    given: Obj, path: str, claims: Sequence[str] = (), named: Callable[[str, str], Causes] = container_resource
+) -> Causes:
+    """What is asked for: known resources, and no more requested than the limit. ``claims``: what the pod may claim."""
     if not given:
         return []
     limits: dict[str, str] = given.get("limits") or {}
@@ -85,14 +131,46 @@ def requirements(given: Obj, path: str) -> Causes:
     causes: Causes = []
     for name in sorted(limits):
         here = f"{path}.limits[{name}]"
-        causes += container_resource(name, here) + quantity(name, limits[name], here)
+        causes += named(name, here) + quantity(name, limits[name], here) + _whole_pages(name, limits[name], here)
     for name in sorted(requests):
         here = f"{path}.requests[{name}]"
-        causes += container_resource(name, here) + quantity(name, requests[name], here)
+        causes += named(name, here) + quantity(name, requests[name], here)
         causes += _against_limit(name, requests[name], limits.get(name), path)
-    named = {*limits, *requests}
-    if any(name.startswith(_HUGE) for name in named) and not named & {"cpu", "memory"}:
+        causes += _whole_pages(name, requests[name], here)
+    wanted = {*limits, *requests}
+    if any(name.startswith(_HUGE) for name in wanted) and not wanted & {"cpu", "memory"}:
         causes.append(forbidden(path, "HugePages require cpu or memory"))
+    return causes + _claimed(given.get("claims") or [], claims, f"{path}.claims")
+
+
+def _whole_pages(name: str, amount: str, path: str) -> Causes:
+    if not name.startswith(_HUGE):
+        return []
+    try:
+        page = quantities.parse(name.removeprefix(_HUGE))
+    except ValueError:
+        page = 0
+    size = quantities.parse(amount)
+    if page > 0 and size > 0 and size % page == 0:
+        return []
+    return [invalid(path, amount, f"{amount} is not positive integer multiple of {name}")] if size else []
+
+
+def _claimed(given: list[Obj], claims: Sequence[str], path: str) -> Causes:
+    causes: Causes = []
+    seen: set[str] = set()
+    for place, claim in enumerate(given):
+        here, name = f"{path}[{place}]", claim.get("name", "")
+        if not name:
+            causes.append(required(here))
+            continue
+        key = f"{name}/{claim['request']}" if claim.get("request") else name
+        if {key, name} & seen or (key == name and any(other.startswith(f"{name}/") for other in seen)):
+            causes.append(duplicate(here, name if name in seen or key == name else key))
+        seen.add(key)
+        if name not in claims:
+            known = f": {', '.join(claims)}" if claims else " which is empty"
+            causes.append(not_found(here, name, f"must be one of the names in pod.spec.resourceClaims{known}"))
     return causes
 
 

@@ -18,6 +18,7 @@ _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATOR = "not a valid selector operator"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_NODE_POLICIES = ("Honor", "Ignore")
 _WEIGHT = "must be in the range 1-100"
 
 
@@ -67,7 +68,7 @@ def taints(given: list[Obj] | None, path: str) -> Causes:
             causes.append(not_supported(f"{here}.effect", effect, _EFFECTS))
         if (key, effect) in seen:
             shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": None}
-            causes.append(duplicate(here, shown))
+            causes.append(duplicate(here, shown, "taints must be unique by key and effect pair"))
         seen.add((key, effect))
     return causes
 
@@ -91,19 +92,22 @@ def _node_affinity(given: Obj, path: str) -> Causes:
         if not terms:
             causes.append(required(at, "must have at least one node selector term"))
         for place, term in enumerate(terms or ()):
-            causes += _node_term(term, f"{at}[{place}]")
+            causes += _node_term(term, f"{at}[{place}]", binding=True)
     for place, preferred in enumerate(given.get(_PREFERRED) or ()):
         here = f"{path}.{_PREFERRED}[{place}]"
         if not 0 < preferred.get("weight", 0) <= 100:
             causes.append(invalid(f"{here}.weight", preferred.get("weight", 0), _WEIGHT))
-        causes += _node_term(preferred.get("preference") or {}, f"{here}.preference")
+        causes += _node_term(preferred.get("preference") or {}, f"{here}.preference", binding=False)
     return causes
 
 
-def _node_term(term: Obj, path: str) -> Causes:
+def _node_term(term: Obj, path: str, *, binding: bool) -> Causes:
     causes: Causes = []
     for place, requirement in enumerate(term.get("matchExpressions") or ()):
-        causes += _node_requirement(requirement, f"{path}.matchExpressions[{place}]")
+        here = f"{path}.matchExpressions[{place}]"
+        causes += _node_requirement(requirement, here)
+        for index, value in enumerate(requirement.get("values") or ()) if binding else ():
+            causes += each_invalid(f"{here}.values[{index}]", value, names.label_value(value))
     for place, requirement in enumerate(term.get("matchFields") or ()):
         here = f"{path}.matchFields[{place}]"
         if requirement.get("operator") not in ("In", "NotIn"):
@@ -113,6 +117,9 @@ def _node_term(term: Obj, path: str) -> Causes:
             causes.append(required(f"{here}.values", detail))
         if requirement.get("key") != "metadata.name":
             causes.append(invalid(f"{here}.key", requirement.get("key", ""), "not a valid field selector key"))
+            continue
+        for index, value in enumerate(requirement.get("values") or ()):
+            causes += each_invalid(f"{here}.values[{index}]", value, names.subdomain(value))
     return causes
 
 
@@ -153,10 +160,40 @@ def _pod_term(term: Obj, path: str) -> Causes:
     causes += meta.selector(term.get("namespaceSelector"), f"{path}.namespaceSelector")
     for name in term.get("namespaces") or ():
         causes += each_invalid(f"{path}.namespace", name, names.label(name))
+    causes += _label_keys(term, path)
     topology = term.get("topologyKey", "")
     if not topology:
         causes.append(required(f"{path}.topologyKey", "can not be empty"))
     return causes + each_invalid(f"{path}.topologyKey", topology, names.qualified(topology))
+
+
+def _label_keys(term: Obj, path: str) -> Causes:
+    """Keys of labels that the pods of a term must, or must not, have in common."""
+    matching: list[str] = term.get("matchLabelKeys") or []
+    differing: list[str] = term.get("mismatchLabelKeys") or []
+    causes: Causes = []
+    for name, keys in (("matchLabelKeys", matching), ("mismatchLabelKeys", differing)):
+        if keys and term.get("labelSelector") is None:
+            causes.append(forbidden(f"{path}.{name}", "must not be specified when labelSelector is not set"))
+            continue
+        for place, key in enumerate(keys):
+            causes += each_invalid(f"{path}.{name}[{place}]", key, names.qualified(key))
+    for place, key in enumerate(matching):
+        if key in differing:
+            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
+            causes.append(invalid(f"{path}.matchLabelKeys[{place}]", key, detail))
+    return causes
+
+
+def gates(given: list[Obj], path: str) -> Causes:
+    """What a pod waits for before it is scheduled."""
+    causes: Causes = []
+    for place, gate in enumerate(given):
+        name = gate.get("name", "")
+        causes += each_invalid(f"{path}[{place}]", name, names.qualified(name))
+        if name in [other.get("name", "") for other in given[:place]]:
+            causes.append(duplicate(f"{path}[{place}]", name))
+    return causes
 
 
 def spread(given: list[Obj] | None, path: str) -> Causes:
@@ -175,5 +212,31 @@ def spread(given: list[Obj] | None, path: str) -> Causes:
         if pairs[place] in pairs[place + 1 :]:
             shown = f"{{{pairs[place][0]}, {pairs[place][1]}}}"
             causes.append(duplicate(f"{here}.{{topologyKey, whenUnsatisfiable}}", shown))
+        causes += _spread_details(constraint, action, here)
         causes += meta.selector(constraint.get("labelSelector"), f"{here}.labelSelector")
+    return causes
+
+
+def _spread_details(constraint: Obj, action: str, path: str) -> Causes:
+    causes: Causes = []
+    domains = constraint.get("minDomains")
+    if domains is not None and domains <= 0:
+        causes.append(invalid(f"{path}.minDomains", domains, "must be greater than zero"))
+    if domains is not None and action != "DoNotSchedule":
+        detail = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
+        causes.append(invalid(f"{path}.minDomains", domains, detail))
+    for key in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
+        policy = constraint.get(key)
+        if policy is not None and policy not in _NODE_POLICIES:
+            causes.append(not_supported(f"{path}.{key}", policy, _NODE_POLICIES))
+    keys, selector = constraint.get("matchLabelKeys") or [], constraint.get("labelSelector")
+    if keys and selector is None:
+        causes.append(forbidden(f"{path}.matchLabelKeys", "must not be specified when labelSelector is not set"))
+    selected = set((selector or {}).get("matchLabels") or ())
+    selected |= {expression.get("key") for expression in (selector or {}).get("matchExpressions") or ()}
+    for place, key in enumerate(keys):
+        here = f"{path}.matchLabelKeys[{place}]"
+        causes += each_invalid(here, key, names.qualified(key))
+        if key in selected:
+            causes.append(invalid(here, key, "exists in both matchLabelKeys and labelSelector"))
     return causes

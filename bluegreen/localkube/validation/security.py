@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bluegreen.localkube.validation.fields import Causes, Obj, duplicate, invalid, not_supported, required
 from bluegreen.localkube.validation.paths import descending
 
@@ -10,6 +12,10 @@ _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _PROC_MOUNTS = ("Default", "Unmasked")
 _GROUP_CHANGES = ("Always", "OnRootMismatch")
 _SUPPLEMENTAL = ("Merge", "Strict")
+_LABEL_CHANGES = ("MountOption", "Recursive")
+_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SYSCTL = rf"({_SEGMENT}[\./])*{_SEGMENT}"
+_LONGEST_SYSCTL = 253
 
 
 def _ids(context: Obj, keys: tuple[str, ...], path: str) -> Causes:
@@ -20,13 +26,16 @@ def _ids(context: Obj, keys: tuple[str, ...], path: str) -> Causes:
     ]
 
 
-def _profiles(context: Obj, path: str) -> Causes:
-    causes: Causes = []
-    if "seccompProfile" in context:
-        causes += _profile(context["seccompProfile"], f"{path}.seccompProfile", "seccomp", "seccompProfile")
-    if "appArmorProfile" in context:
-        causes += _profile(context["appArmorProfile"], f"{path}.appArmorProfile", "AppArmor", "appArmorProfile")
-    return causes
+def _seccomp(context: Obj, path: str) -> Causes:
+    if "seccompProfile" not in context:
+        return []
+    return _profile(context["seccompProfile"], f"{path}.seccompProfile", "seccomp", "seccompProfile")
+
+
+def _app_armor(context: Obj, path: str) -> Causes:
+    if "appArmorProfile" not in context:
+        return []
+    return _profile(context["appArmorProfile"], f"{path}.appArmorProfile", "AppArmor", "appArmorProfile")
 
 
 def _profile(profile: Obj, path: str, system: str, name: str) -> Causes:
@@ -41,6 +50,10 @@ def _profile(profile: Obj, path: str, system: str, name: str) -> Causes:
             causes.append(required(f"{path}.localhostProfile", f"must be set when {system} type is Localhost"))
         elif system == "seccomp":
             causes += descending(local, f"{path}.localhostProfile")
+        elif local != local.strip():
+            causes.append(invalid(f"{path}.localhostProfile", local, "must not be padded with whitespace"))
+        elif not local:
+            causes.append(required(f"{path}.localhostProfile", f"must be set when {system} type is Localhost"))
     elif local is not None:
         shown = {"Type": kind, "LocalhostProfile": local} if system == "seccomp" else local
         detail = f"can only be set when {system} type is Localhost"
@@ -56,14 +69,14 @@ def container(context: Obj, path: str, host_users: bool) -> Causes:
         causes.append(not_supported(f"{path}.procMount", mount, _PROC_MOUNTS))
     if host_users and mount == "Unmasked":
         causes.append(invalid(f"{path}.procMount", mount, "`hostUsers` must be false to use `Unmasked`"))
-    causes += _profiles(context, path)
+    causes += _seccomp(context, path)
     if context.get("allowPrivilegeEscalation") is False:
         both = "cannot set `allowPrivilegeEscalation` to false and"
         if context.get("privileged"):
             causes.append(invalid(path, _go_context(context), f"{both} `privileged` to true"))
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             causes.append(invalid(path, _go_context(context), f"{both} `capabilities.Add` CAP_SYS_ADMIN"))
-    return causes
+    return causes + _app_armor(context, path)
 
 
 _GO_ORDER = (
@@ -98,10 +111,18 @@ def pod(context: Obj, spec: Obj, path: str) -> Causes:
         at = f"{path}.sysctls[{place}].name"
         if not sysctl.get("name"):
             causes.append(required(at))
+        elif len(sysctl["name"]) > _LONGEST_SYSCTL or not re.fullmatch(_SYSCTL, sysctl["name"]):
+            detail = f"must have at most {_LONGEST_SYSCTL} characters and match regex ^{_SYSCTL}$"
+            causes.append(invalid(at, sysctl["name"], detail))
         elif sysctl["name"] in seen:
             causes.append(duplicate(at, sysctl["name"]))
         seen.add(sysctl.get("name", ""))
-    for key, known in (("fsGroupChangePolicy", _GROUP_CHANGES), ("supplementalGroupsPolicy", _SUPPLEMENTAL)):
-        if context.get(key) is not None and context[key] not in known:
-            causes.append(not_supported(f"{path}.{key}", context[key], known))
-    return causes + _profiles(context, path)
+    causes += _word(context, "fsGroupChangePolicy", _GROUP_CHANGES, path)
+    causes += _seccomp(context, path) + _app_armor(context, path)
+    causes += _word(context, "supplementalGroupsPolicy", _SUPPLEMENTAL, path)
+    return causes + _word(context, "seLinuxChangePolicy", _LABEL_CHANGES, path)
+
+
+def _word(context: Obj, key: str, known: tuple[str, ...], path: str) -> Causes:
+    value = context.get(key)
+    return [] if value is None or value in known else [not_supported(f"{path}.{key}", value, known)]

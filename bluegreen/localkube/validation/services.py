@@ -23,7 +23,7 @@ _AFFINITIES = ("ClientIP", "None")
 _TRAFFIC = ("Cluster", "Local")
 _FAMILIES = ("IPv4", "IPv6")
 _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
-_DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _LONGEST_STICKY_S = 86400
 _ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'"
 _SET_ONCE = "may not change once set"
@@ -100,9 +100,11 @@ def _affinity(spec: Obj) -> Causes:
     if kind == "None" and config is not None:
         causes.append(forbidden(path, "must not be set when session affinity is None"))
     if kind == "ClientIP":
-        timeout = ((config or {}).get("clientIP") or {}).get("timeoutSeconds")
+        client = (config or {}).get("clientIP")
+        timeout = (client or {}).get("timeoutSeconds")
         if timeout is None:
-            causes.append(required(path, "when session affinity type is ClientIP"))
+            at = path if config is None else f"{path}.clientIP{'' if client is None else '.timeoutSeconds'}"
+            causes.append(required(at, "when session affinity type is ClientIP"))
         elif not 0 < timeout <= _LONGEST_STICKY_S:
             detail = f"must be greater than 0 and less than {_LONGEST_STICKY_S}"
             causes.append(invalid(f"{path}.clientIP.timeoutSeconds", timeout, detail))
@@ -232,13 +234,16 @@ def _load_balancer(spec: Obj, kind: str) -> Causes:
         causes += each_invalid(f"spec.LoadBalancerSourceRanges[{place}]", text, names.cidr(text))
     if spec.get("allocateLoadBalancerNodePorts") is not None and not balanced:
         causes.append(forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_BALANCED))
+    return causes + _class(spec, kind)
+
+
+def _class(spec: Obj, kind: str) -> Causes:
     given = spec.get("loadBalancerClass")
-    if given is not None:
-        if balanced:
-            causes += each_invalid("spec.loadBalancerClass", given, names.qualified(given))
-        else:
-            causes.append(forbidden("spec.loadBalancerClass", _ONLY_BALANCED))
-    return causes
+    if given is None:
+        return []
+    if kind == "LoadBalancer":
+        return each_invalid("spec.loadBalancerClass", given, names.qualified(given))
+    return [forbidden("spec.loadBalancerClass", _ONLY_BALANCED)]
 
 
 def _traffic(spec: Obj, kind: str) -> Causes:
@@ -273,7 +278,17 @@ def update(service: Obj, old: Obj) -> Causes:
     given = new_spec.get("loadBalancerClass")
     if both_balanced and given != old_spec.get("loadBalancerClass"):
         causes.append(invalid("spec.loadBalancerClass", given, _SET_ONCE))
+    causes += _class(new_spec, new_spec.get("type", ""))  # which Kubernetes looks at once more below
+    if _checked(new_spec) and _checked(old_spec):
+        health = [spec.get("healthCheckNodePort", 0) for spec in (new_spec, old_spec)]
+        if health[0] != health[1]:
+            causes.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
     return causes + create(service)
+
+
+def _checked(spec: Obj) -> bool:
+    """Whether load balancers ask every node whether it has endpoints."""
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def _addresses(spec: Obj) -> list[str]:

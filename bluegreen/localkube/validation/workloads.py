@@ -22,6 +22,7 @@ _NO_MATCH = "`selector` does not match template `labels`"
 _PERCENT = re.compile(r"[0-9]+%")
 PERCENT_MESSAGE = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"  # noqa: E501 - Kubernetes' sentence
 _MOST_INDEXES = 100_000  # of an indexed job
+_MANY = 10_000
 _COUNTS = (
     *("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"),
     *("backoffLimitPerIndex", "maxFailedIndexes"),
@@ -195,6 +196,8 @@ def _job_spec(spec: Obj) -> Causes:
         causes += non_negative(f"spec.{key}", spec.get(key))
     if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
         causes.append(required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
+    if spec.get("managedBy") is not None:
+        causes += job_policies.managed_by(spec["managedBy"], "spec.managedBy")
     causes += _completion_mode(spec)
     if spec.get("podFailurePolicy") is not None:
         causes += job_policies.failure(spec, "spec.podFailurePolicy")
@@ -249,6 +252,21 @@ def _indexed(spec: Obj) -> Causes:
         causes.append(invalid("spec.maxFailedIndexes", failed, "must be less than or equal to completions"))
     if failed is not None and failed > _MOST_INDEXES:
         causes.append(invalid("spec.maxFailedIndexes", failed, f"must be less than or equal to {_MOST_INDEXES}"))
+    if (completions or 0) > _MOST_INDEXES and spec.get("backoffLimitPerIndex") is not None:
+        causes += _very_many(spec, failed)
+    return causes
+
+
+def _very_many(spec: Obj, failed: int | None) -> Causes:
+    """Further bounds of a job with more indexes than fit into its status one by one."""
+    above = f"when completions are above {_MOST_INDEXES} and used with backoff limit per index"
+    causes: Causes = []
+    if failed is None:
+        detail = f"must be specified when completions is above {_MOST_INDEXES}"
+        causes.append(required("spec.maxFailedIndexes", detail))
+    for key in ("parallelism", "maxFailedIndexes"):
+        if (spec.get(key) or 0) > _MANY:
+            causes.append(invalid(f"spec.{key}", spec[key], f"must be less than or equal to {_MANY} {above}"))
     return causes
 
 
