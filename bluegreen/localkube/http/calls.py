@@ -54,11 +54,12 @@ class Call:
 
     async def body(self) -> bytes:
         """The whole body; 413 when it is larger than Kubernetes takes."""
+        if (self.request.content_length or 0) > bodies.LARGEST:
+            raise _too_large()
         try:
             return await self.request.read()
         except web.HTTPRequestEntityTooLarge:
-            sentence = f"Request entity too large: limit is {bodies.LARGEST}"
-            raise ApiError(413, "RequestEntityTooLarge", sentence, {}) from None
+            raise _too_large() from None
 
     async def read_object(self, validation: str) -> Obj:
         """The body's object, of the kind this place takes, its types checked; warns of unknown fields."""
@@ -90,3 +91,7 @@ class Call:
         if "orphanDependents" in self.query:
             found["orphanDependents"] = options.flag(self.query, "orphanDependents")
         return found
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {bodies.LARGEST}", {})
