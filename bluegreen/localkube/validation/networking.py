@@ -360,4 +360,6 @@ def _slice_ports(ports: list[Obj]) -> Causes:
             causes.append(required(f"{here}.protocol"))
         elif port["protocol"] not in PROTOCOLS:
             causes.append(not_supported(f"{here}.protocol", port["protocol"], PROTOCOLS))
+        if port.get("appProtocol") is not None:
+            causes += each_invalid(f"{here}.appProtocol", port["appProtocol"], names.qualified(port["appProtocol"]))
     return causes

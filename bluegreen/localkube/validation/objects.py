@@ -15,6 +15,7 @@ from bluegreen.localkube.validation.fields import (
     forbidden,
     immutable,
     invalid,
+    not_supported,
     required,
     too_long,
 )
@@ -175,9 +176,12 @@ def lease(obj: Obj) -> Causes:
         causes.append(invalid("spec.leaseDurationSeconds", duration, "must be greater than 0"))
     if transitions is not None and transitions < 0:
         causes.append(invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0"))
-    if spec.get("strategy") is not None and spec["strategy"] != "OldestEmulationVersion":
-        causes += each_invalid("spec.strategy", spec["strategy"], names.qualified(spec["strategy"]))
-    if spec.get("preferredHolder") is not None and spec.get("strategy") is None:
+    strategy, path = spec.get("strategy"), "spec.strategy.strategy"  # Kubernetes names the field twice
+    if strategy is not None and "/" in strategy:
+        causes += each_invalid(path, strategy, names.qualified(strategy))
+    elif strategy is not None and strategy != "OldestEmulationVersion":
+        causes.append(not_supported(path, strategy, ("OldestEmulationVersion",)))
+    if spec.get("preferredHolder") and not strategy:
         detail = "may only be specified if `strategy` is defined"
         causes.append(forbidden("spec.preferredHolder", detail))
     return causes

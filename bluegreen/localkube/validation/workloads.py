@@ -34,8 +34,7 @@ def deployment(obj: Obj) -> Causes:
     """A Deployment."""
     spec = obj["spec"]
     causes = non_negative("spec.replicas", spec.get("replicas"))
-    causes += _selector(spec.get("selector"), "deployment")
-    causes += _template(spec)
+    causes += _selected(spec)
     causes += _strategy(spec["strategy"], "spec.strategy")
     causes += non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
     causes += non_negative("spec.revisionHistoryLimit", spec.get("revisionHistoryLimit"))
@@ -57,8 +56,7 @@ def replica_set(obj: Obj) -> Causes:
     spec = obj["spec"]
     causes = non_negative("spec.replicas", spec.get("replicas"))
     causes += non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
-    causes += _selector(spec.get("selector"), "replicaset")
-    return causes + _template(spec)
+    return causes + _selected(spec)
 
 
 def replica_set_update(obj: Obj, old: Obj) -> Causes:
@@ -86,13 +84,17 @@ def go_selector(selector: Obj | None) -> Obj | None:
     return shown
 
 
-def _selector(selector: Obj | None, what: str) -> Causes:
+def _selected(spec: Obj) -> Causes:
+    """The selector and, where it is one, the template."""
+    selector = spec.get("selector")
     if selector is None:
-        return [required("spec.selector")]
+        return [required("spec.selector"), *_template(spec)]
     causes = meta.selector(selector, "spec.selector")
-    if meta.is_empty(selector):
-        causes.append(invalid("spec.selector", go_selector(selector), f"empty selector is invalid for {what}"))
-    return causes
+    if causes:
+        return [*causes, invalid("spec.selector", go_selector(selector), "invalid label selector")]
+    if meta.is_empty(selector):  # ReplicaSets are told the same
+        causes.append(invalid("spec.selector", go_selector(selector), "empty selector is invalid for deployment"))
+    return causes + _template(spec)
 
 
 def _template(spec: Obj) -> Causes:
@@ -122,7 +124,9 @@ def _strategy(strategy: Obj, path: str) -> Causes:
         if rolling is None:
             return [required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")]
         return _rolling(rolling, f"{path}.rollingUpdate")
-    return [not_supported(f"{path}.type", kind, ("Recreate", "RollingUpdate"))]
+    if rolling is not None:
+        rolling = {"MaxUnavailable": rolling.get("maxUnavailable", 0), "MaxSurge": rolling.get("maxSurge", 0)}
+    return [not_supported(path, {"Type": kind, "RollingUpdate": rolling}, ("Recreate", "RollingUpdate"))]
 
 
 def _rolling(rolling: Obj, path: str) -> Causes:
@@ -218,9 +222,10 @@ def _job_spec(spec: Obj) -> Causes:
     if selector is None:
         causes.append(required("spec.selector"))
     else:
-        causes += meta.selector(selector, "spec.selector")
+        wrong = meta.selector(selector, "spec.selector")
+        causes += wrong
         labels = spec["template"]["metadata"].get("labels")
-        if not meta.matches(selector, labels):
+        if not wrong and not meta.matches(selector, labels):
             shown_labels = None if not labels else dict(sorted(labels.items()))
             causes.append(invalid("spec.template.metadata.labels", shown_labels, _NO_MATCH))
     return causes
