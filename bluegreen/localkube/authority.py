@@ -14,7 +14,7 @@ from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid, no
 from bluegreen.localkube.store import Change, Store
 from bluegreen.localkube.tokens import ISSUER, Signer
 
-ADMIN = User("kubernetes-admin", frozenset([rbac.MASTERS, "system:authenticated"]))
+ADMIN = User("kubernetes-admin", (rbac.MASTERS, "system:authenticated"))
 _SHORTEST_S = 600  # a token lives ten minutes at least, as Kubernetes demands
 _LONGEST_S = 1 << 32
 _DEFAULT_S = 3600
@@ -93,12 +93,15 @@ class Authority:
         subject = rbac.applies_to(binding, user)
         if subject is None:
             return []
-        reference = binding["roleRef"]
-        kind = KINDS["ClusterRole" if reference["kind"] == "ClusterRole" else "Role"]
-        role = self._store.get(kind, binding["metadata"].get("namespace", "") if kind.namespaced else "",
-                               reference["name"])  # fmt: skip
+        rules = self.rules_of(binding["roleRef"], binding["metadata"].get("namespace", ""))
         source = rbac.source(binding, subject)
-        return [Grant(rule, source) for rule in (role or {}).get("rules") or ()]
+        return [Grant(rule, source) for rule in rules or ()]
+
+    def rules_of(self, reference: Obj, namespace: str) -> list[Obj] | None:
+        """The rules of the role a binding refers to; None when there is no such role."""
+        kind = KINDS["ClusterRole" if reference["kind"] == "ClusterRole" else "Role"]
+        role = self._store.get(kind, namespace if kind.namespaced else "", reference["name"])
+        return None if role is None else role.get("rules") or []
 
     def _forget(self, _: Change) -> None:
         self._grants.clear()
@@ -174,7 +177,7 @@ class Authority:
         asked = _asked(spec, "SubjectAccessReview")
         if namespace and asked.namespace != namespace:
             raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
-        subject = User(spec.get("user") or "", frozenset(spec.get("groups") or ()))
+        subject = User(spec.get("user") or "", tuple(spec.get("groups") or ()))
         reason = self.allows(subject, asked)
         return {"allowed": reason is not None} | ({"reason": reason} if reason else {})
 
@@ -209,7 +212,7 @@ _REVIEWS = {
 def service_account(namespace: str, name: str, uid: str = "") -> User:
     """The user a service account is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
-    return User(f"system:serviceaccount:{namespace}:{name}", frozenset(groups), uid)
+    return User(f"system:serviceaccount:{namespace}:{name}", groups, uid)
 
 
 def _asked(spec: Obj, kind: str) -> Attributes:

@@ -17,7 +17,7 @@ class User:
     """Who asks. ``groups`` holds system:authenticated for everybody with a valid token."""
 
     name: str
-    groups: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
     uid: str = ""
 
     @property
@@ -27,7 +27,7 @@ class User:
 
     def as_user_info(self) -> dict[str, Any]:
         """The user as reviews show it."""
-        info: dict[str, Any] = {"username": self.name, "uid": self.uid, "groups": sorted(self.groups)}
+        info: dict[str, Any] = {"username": self.name, "uid": self.uid, "groups": list(self.groups)}
         return {key: value for key, value in info.items() if value}
 
 

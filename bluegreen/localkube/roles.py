@@ -39,7 +39,8 @@ _VIEW = [
 ]
 _EDIT = [
     *_VIEW,
-    *(_rule(group, resources, _WRITE) for group, resources in _NAMESPACED.items()),
+    _rule("", ["configmaps", "pods", "serviceaccounts", "services"], _WRITE),  # not endpoints: CVE-2021-25740
+    *(_rule(group, resources, _WRITE) for group, resources in _NAMESPACED.items() if group),
     _rule("", ["secrets"], [*_READ, *_WRITE]),
     _rule("", ["pods/attach", "pods/exec", "pods/portforward"], [*_READ, *_WRITE]),
     _rule("", ["pods/eviction", "serviceaccounts/token"], ["create"]),

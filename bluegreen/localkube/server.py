@@ -19,6 +19,7 @@ from aiohttp import web
 
 from bluegreen.localkube import discovery, openapi
 from bluegreen.localkube.authority import Authority, service_account, unauthorized
+from bluegreen.localkube.escalation import REQUESTER, EscalationGuard
 from bluegreen.localkube.http import answers, bodies, objects, options, paths
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.measured import MEASURED
@@ -58,6 +59,7 @@ class ApiServer:
     ) -> None:
         self._metrics = metrics
         self._registry, self._authority, self._pods, self._tls = registry, authority, pods, tls
+        registry.admission.append(EscalationGuard(authority))
         self._sock = sock
         self._runner: web.ServerRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -108,6 +110,7 @@ class ApiServer:
         if path in _HEALTH or (path == "/version" and request.method == "GET"):
             return answers.text("ok") if path in _HEALTH else answers.document(discovery.version())
         user = self._impersonated(request, self._user(request))
+        REQUESTER.set(user)
         target = paths.parse(path)
         query = options.parse(text)
         if target is None:
@@ -139,7 +142,7 @@ class ApiServer:
             self._require(user, attributes)
         if name.startswith("system:serviceaccount:") and len(parts) == 4:
             return service_account(parts[2], parts[3])
-        return User(name, frozenset([*groups, "system:authenticated"]))
+        return User(name, (*groups, "system:authenticated"))
 
     def _require(self, user: User, asked: Attributes) -> None:
         """403 unless RBAC allows it."""
