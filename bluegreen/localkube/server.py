@@ -106,7 +106,7 @@ class ApiServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         _check_host(request.headers.get("Host", ""))
-        path, _, text = request.raw_path.partition("?")
+        path, _, text = _clean(request.raw_path).partition("?")
         if path in _HEALTH or (path == "/version" and request.method == "GET"):
             return answers.text("ok") if path in _HEALTH else answers.document(discovery.version())
         user = self._impersonated(request, self._user(request))
@@ -128,10 +128,10 @@ class ApiServer:
 
     def _impersonated(self, request: web.BaseRequest, user: User) -> User:
         """The user this request is to be seen as (kubectl --as), if its sender may do that."""
-        name = request.headers.get("Impersonate-User")
+        name = _clean(request.headers.get("Impersonate-User", ""))
         if not name:
             return user
-        groups = request.headers.getall("Impersonate-Group", [])
+        groups = [_clean(group) for group in request.headers.getall("Impersonate-Group", [])]
         asked = [Attributes("impersonate", resource="users", name=name)]
         parts = name.split(":")
         if name.startswith("system:serviceaccount:") and len(parts) == 4:
@@ -200,6 +200,11 @@ def _make_request(message, payload, protocol, writer, task):  # type: ignore[no-
     return web.BaseRequest(
         message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=bodies.LARGEST
     )
+
+
+def _clean(text: str) -> str:
+    """Text from a request's head without what is not UTF-8, which could not be written back."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _name_selected(query: options.Query) -> str:

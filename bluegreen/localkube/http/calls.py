@@ -40,7 +40,8 @@ class Call:
     @property
     def user_agent(self) -> str:
         """The client's name for itself, printable."""
-        return self.request.headers.get("User-Agent", "").encode(errors="replace").decode()
+        name = self.request.headers.get("User-Agent", "").encode(errors="replace").decode()
+        return "".join(char for char in name if char.isprintable())
 
     @property
     def include(self) -> str:
