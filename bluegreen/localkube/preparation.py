@@ -58,10 +58,11 @@ def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
 
 
 def _status_only(kind: Kind, live: Obj, new: Obj) -> Obj:
-    """The live object with the new status; metadata may change, but a Deployment's labels not."""
+    """The live object with the new status; metadata may change, but for one field of two kinds."""
     meta = new["metadata"]
-    if kind.kind == "Deployment":
-        _keep(live["metadata"], meta, "labels")
+    fixed = {"Deployment": "labels", "Pod": "ownerReferences"}.get(kind.kind)
+    if fixed:
+        _keep(live["metadata"], meta, fixed)
     kept = {**live, "metadata": meta}
     if "status" in new:
         kept["status"] = new["status"]

@@ -15,7 +15,7 @@ from bluegreen.localkube.admission import Admission, Hook
 from bluegreen.localkube.canonical import canonicalise
 from bluegreen.localkube.events import Recorder
 from bluegreen.localkube.kinds import Kind, Obj
-from bluegreen.localkube.status import ApiError, Cause, already_exists, bad_request, invalid, not_found
+from bluegreen.localkube.status import ApiError, Cause, already_exists, bad_request, conflict, invalid, not_found
 from bluegreen.localkube.store import Store, copy_of
 
 Decode = Callable[[Obj], Obj]
@@ -227,6 +227,8 @@ class Registry:
     ) -> tuple[Obj, bool]:
         """Patch an object; ``patch_type`` is json, merge, strategic or apply. Also says whether it was created."""
         live = self.store.get(kind, namespace, name)
+        if patch_type == "apply" and subresource == "scale":
+            return self._apply_scale(kind, namespace, name, body, manager=manager, force=force, dry_run=dry_run), False
         if patch_type == "apply":
             return self._apply(
                 kind, namespace, name, live, body, manager, force, subresource, dry_run, decode or _as_it_is
@@ -261,6 +263,9 @@ class Registry:
         if live is None and subresource:
             raise not_found(kind.plural, kind.group, name)
         config = self._placed_config(kind, namespace, name, config)
+        if live is None and config["metadata"].get("uid"):
+            why = f"the provided object specified uid {config['metadata']['uid']}, and no existing object was found"
+            raise conflict(kind.plural, kind.group, name, f"uid mismatch: {why}")
         if live is not None:
             metadata.check_precondition(kind, live, {"metadata": {**config["metadata"], "uid": ""}})
         merged = decode(
@@ -275,6 +280,31 @@ class Registry:
             kind, live, merged, manager=manager, subresource=subresource, dry_run=dry_run, operation="Apply"
         )
         return new, False
+
+    def _apply_scale(
+        self, kind: Kind, namespace: str, name: str, config: Obj, *, manager: str, force: bool, dry_run: bool
+    ) -> Obj:
+        """Server-side apply of a Scale: the manager takes, or gives up, the replicas of what it scales."""
+        live = self.get(kind, namespace, name)
+        config = copy_of(config)
+        config["metadata"] = {"name": name, "namespace": namespace, **(config.get("metadata") or {})}
+        _check_name(config, name)
+        patches.server_side_apply(
+            "Scale", scale.view(live), config, manager=manager, force=True
+        )  # refuses other things
+        wanted: Obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}}
+        if "replicas" in (config.get("spec") or {}):
+            wanted["spec"] = {"replicas": scale.asked_replicas(config, name)}
+        try:
+            merged = patches.server_side_apply(
+                kind.kind, live, wanted, manager=manager, force=force, subresource="scale"
+            )
+        except ApiError as refusal:
+            raise scale.of_scale(refusal, kind.api_version) from None
+        merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        return scale.view(
+            self._replace(kind, live, merged, manager=manager, subresource="scale", dry_run=dry_run, operation="Apply")
+        )
 
     @staticmethod
     def _placed_config(kind: Kind, namespace: str, name: str, config: Obj) -> Obj:

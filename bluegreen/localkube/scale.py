@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bluegreen.localkube.kinds import Obj
-from bluegreen.localkube.status import Cause, bad_request, invalid
+from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid
 
 _META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
@@ -41,6 +41,16 @@ def asked_replicas(scale: Obj, name: str) -> int:
         )
         raise invalid("Scale", "autoscaling", name, [cause])
     return replicas
+
+
+def of_scale(refusal: ApiError, api_version: str) -> ApiError:
+    """A refused apply as it is told to those who see the Scale only, whose fields have its version."""
+    details = dict(refusal.details or {})
+    using, seen = f"using {api_version}", "using autoscaling/v1"
+    causes = [{**cause, "message": cause["message"].replace(using, seen)} for cause in details.get("causes") or ()]
+    if causes:
+        details["causes"] = causes
+    return ApiError(refusal.code, refusal.reason, refusal.message.replace(using, seen), details)
 
 
 def _selector_text(selector: Obj) -> str:

@@ -320,3 +320,33 @@ def test_every_key_has_one_owner_among_updaters(first: Obj, second: Obj, third: 
         live = update(live, {"data": {key: data.get(key) for key in "abcd"}}, who)
     owned = [key for fields in owners(live).values() for key in fields.get("f:data", {}) if key != "."]
     assert sorted(owned) == sorted(f"f:{key}" for key in live.get("data") or {})
+
+
+def test_what_the_server_puts_back_belongs_to_nobody() -> None:
+    live = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {}, "status": {}}
+    config = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "d", "labels": {"a": "b"}},
+        "spec": {"replicas": 3},
+        "status": {"observedGeneration": 2},
+    }
+    merged = server_side_apply("Deployment", live, config, manager="m", force=False, subresource="status")
+    owned = [entry["fieldsV1"] for entry in merged["metadata"]["managedFields"] if entry["manager"] == "m"]
+    assert owned == [{"f:status": {"f:observedGeneration": {}}}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("", "no corresponding type for apps/v1, Kind="),
+        ("Foo", "no corresponding type for apps/v1, Kind=Foo"),
+        ("ReplicaSet", "expected objects of the same type, but got Deployment and ReplicaSet"),
+    ],
+)
+def test_configurations_of_another_kind(kind: str, words: str) -> None:
+    config = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "d"}}
+    with pytest.raises(ApiError) as refused:
+        server_side_apply("Deployment", None, config, manager="m", force=False)
+    assert refused.value.code == 500
+    assert words in refused.value.message

@@ -251,6 +251,45 @@ def test_a_scale_is_checked(registry: Registry, replicas: Any, code: int) -> Non
     assert error.code == code
 
 
+def apply_scale(registry: Registry, replicas: Any, *, manager: str, force: bool = False) -> Obj:
+    config: Obj = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "web"}}
+    config["spec"] = {"replicas": replicas}
+    return registry.patch(
+        DEPLOYMENT, "default", "web", "apply", config, manager=manager, force=force, subresource="scale"
+    )[0]
+
+
+def test_a_scale_can_be_applied(registry: Registry) -> None:
+    registry.create(DEPLOYMENT, "default", deployment(), manager="me")
+    error = refused(lambda: apply_scale(registry, 3, manager="scaler"))
+    assert error.code == 409
+    assert str(error.message).endswith('conflict with "me" using autoscaling/v1: .spec.replicas')
+    assert apply_scale(registry, 3, manager="scaler", force=True)["spec"] == {"replicas": 3}
+    entries = registry.get(DEPLOYMENT, "default", "web")["metadata"]["managedFields"]
+    (mine,) = [entry for entry in entries if entry["manager"] == "scaler"]
+    assert (mine["apiVersion"], mine["subresource"]) == ("apps/v1", "scale")
+    assert mine["fieldsV1"] == {"f:spec": {"f:replicas": {}}}
+    assert refused(lambda: apply_scale(registry, -1, manager="scaler")).code == 422
+    assert refused(lambda: apply_scale(registry, "x", manager="scaler")).code == 500
+
+
+def test_another_uid_is_a_conflict_or_a_change_of_what_cannot_change(registry: Registry) -> None:
+    registry.create(MAP, "default", config_map(), manager="me")
+    other = {"metadata": {"uid": "other"}}
+    error = refused(lambda: registry.patch(MAP, "default", "x", "merge", other, manager="me"))
+    assert (error.code, error.reason) == (422, "Invalid")
+    config: Obj = {"apiVersion": "v1", "kind": "ConfigMap", **other}
+    assert refused(lambda: registry.patch(MAP, "default", "x", "apply", config, manager="me")).code == 422
+    assert refused(lambda: registry.patch(MAP, "default", "new", "apply", config, manager="me")).code == 409
+
+
+def test_a_job_keeps_labels_of_its_own_to_be_refused_for(registry: Registry) -> None:
+    template = {"metadata": {"labels": {"job-name": "mine"}}, "spec": {**pod()["spec"], "restartPolicy": "Never"}}
+    job = {"metadata": {"name": "j"}, "spec": {"template": template}}
+    error = refused(lambda: registry.create(KINDS["Job"], "default", job, manager="me"))
+    assert "spec.template.metadata.labels[job-name]" in str(error.message)
+
+
 # -- deleting ------------------------------------------------------------------
 def test_what_is_deleted_is_gone(registry: Registry) -> None:
     registry.create(MAP, "default", config_map())

@@ -11,7 +11,7 @@ from bluegreen.localkube import scale, selectors
 from bluegreen.localkube.http import answers, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
-from bluegreen.localkube.status import ApiError, bad_request
+from bluegreen.localkube.status import ApiError, bad_request, not_found
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -105,7 +105,10 @@ async def patch(call: Call) -> web.StreamResponse:
     patch_type = patch_bodies.type_of(call.content_type)
     applying = patch_type == "apply"
     asked = options.write_options("patch", call.query, call.user_agent, applying=applying)
-    given = patch_bodies.read(await call.body(), patch_type, asked.validation)
+    body = await call.body()
+    if not applying and call.registry.store.entry(call.kind, target.namespace, target.name) is None:
+        raise not_found(call.kind.plural, call.kind.group, target.name)
+    given = patch_bodies.read(body, patch_type, asked.validation)
     if applying:
         _check_config(given.content)
     if not target.subresource:

@@ -58,9 +58,30 @@ def _check_config(schema_name: str, config: Obj) -> None:
     metadata = config.get("metadata") or {}
     if metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
+    _check_kind(schema_name, config)
     errors = typed.errors_of(managers.root_of(schema_name), config)
     if errors:
         raise ApiError(500, "", _not_typed(config, errors))
+
+
+def _check_kind(schema_name: str, config: Obj) -> None:
+    stated = config.get("kind", "")
+    if stated == schema_name:
+        return
+    version = config.get("apiVersion", "")
+    if _is_kind(stated, version):
+        why = f"expected objects of the same type, but got {schema_name} and {stated}"
+        raise ApiError(500, "", f"failed to merge config: {why}")
+    group_version = version if "/" in version else f"/{version}"
+    raise ApiError(500, "", _not_typed(config, [f"no corresponding type for {group_version}, Kind={stated}"]))
+
+
+def _is_kind(stated: str, version: str) -> bool:
+    try:
+        kind = schema.of_kind(stated).kind
+    except KeyError:
+        return False
+    return kind is not None and "/".join(part for part in kind[:2] if part) == version
 
 
 def _not_typed(config: Obj, errors: list[str]) -> str:
@@ -88,7 +109,8 @@ def _stated(schema_name: str, root: Field, config: Obj, subresource: str) -> Nod
     skipped = managers.UNTRACKED | managers.reset_fields(schema_name, subresource)
     body = {key: value for key, value in config.items() if key not in skipped}
     metadata = config.get("metadata") or {}
-    kept = {key: value for key, value in metadata.items() if key not in managers.UNTRACKED_METADATA}
+    kept_out = managers.untracked_metadata(schema_name, subresource)
+    kept = {key: value for key, value in metadata.items() if key not in kept_out}
     if kept:
         body["metadata"] = kept
     return walks.applied(root, body) or {}

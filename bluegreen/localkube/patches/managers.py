@@ -39,6 +39,16 @@ def reset_fields(schema_name: str, subresource: str) -> frozenset[str]:
     return frozenset(("status",)) if "status" in fields else frozenset()
 
 
+_RESET_METADATA = {("Deployment", "status"): "labels", ("Pod", "status"): "ownerReferences"}
+
+
+@cache
+def untracked_metadata(schema_name: str, subresource: str) -> frozenset[str]:
+    """Fields of metadata that a write to this subresource cannot own."""
+    reset = _RESET_METADATA.get((schema_name, subresource))
+    return UNTRACKED_METADATA | {reset} if reset else UNTRACKED_METADATA
+
+
 @cache
 def _empty(schema_name: str) -> Obj:
     """What the server compares a new object with: its Go zero value as JSON."""
@@ -74,7 +84,8 @@ def _changes(schema_name: str, old: Obj, new: Obj, subresource: str) -> tuple[No
     meta_removed: Node = {}
     meta_fields = fields["metadata"].struct.fields
     old_meta, new_meta = old.get("metadata") or {}, new.get("metadata") or {}
-    _compare_fields(meta_fields, old_meta, new_meta, UNTRACKED_METADATA, meta_changed, meta_removed)
+    kept_out = untracked_metadata(schema_name, subresource)
+    _compare_fields(meta_fields, old_meta, new_meta, kept_out, meta_changed, meta_removed)
     if meta_changed:
         changed["f:metadata"] = meta_changed
     if meta_removed:
