@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
 
 from bluegreen import clock
 from bluegreen.localkube.http import watches
 from bluegreen.localkube.kinds import KINDS
-from tests.localkube.serving import TOKEN, Served, serving
+from tests.localkube.serving import Served, serving
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -175,35 +175,24 @@ def test_a_client_that_goes_leaves_nothing_behind(api: httpx.Client, served: Ser
 
 
 def test_many_watchers_miss_nothing(served: Served, api: httpx.Client) -> None:
-    watchers, updates = 40, 200
+    watchers, updates = 20, 200
     start = put(api, "busy", "0")
+    begun = threading.Barrier(watchers + 1)
 
-    async def follow(session: aiohttp.ClientSession, begun: asyncio.Semaphore) -> list[str]:
-        seen = list[str]()
-        async with session.get(MAPS, params={"watch": "1", "resourceVersion": start}) as answer:
-            begun.release()
-            async for line in answer.content:
-                seen.append(json.loads(line)["object"]["data"]["v"])
-                if len(seen) == updates:
-                    break
-        return seen
+    def follow() -> list[str]:
+        params = {"watch": "1", "resourceVersion": start}
+        with served.client() as client, client.stream("GET", MAPS, params=params) as answer:
+            begun.wait(10)
+            lines = islice(answer.iter_lines(), updates)
+            return [json.loads(line)["object"]["data"]["v"] for line in lines]
 
-    async def everybody() -> list[list[str]]:
-        connector = aiohttp.TCPConnector(ssl=served.verify, limit=0)
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        begun = asyncio.Semaphore(0)
-        async with aiohttp.ClientSession(served.url, connector=connector, headers=headers) as session:
-            following = [asyncio.create_task(follow(session, begun)) for _ in range(watchers)]
-            for _ in following:
-                await begun.acquire()
-            for count in range(1, updates + 1):
-                body = json.dumps({"data": {"v": str(count)}})
-                async with session.patch(f"{MAPS}/busy", data=body, headers=MERGE) as answer:
-                    assert answer.status == 200
-            return await asyncio.wait_for(asyncio.gather(*following), 30)
-
-    seen = asyncio.run(everybody())
-    assert all(each == [str(count) for count in range(1, updates + 1)] for each in seen)
+    with ThreadPoolExecutor(watchers) as pool:
+        following = [pool.submit(follow) for _ in range(watchers)]
+        begun.wait(10)
+        for count in range(1, updates + 1):
+            api.patch(f"{MAPS}/busy", content=json.dumps({"data": {"v": str(count)}}), headers=MERGE)
+        seen = [each.result(30) for each in following]
+    assert seen == [[str(count) for count in range(1, updates + 1)]] * watchers
 
 
 def test_a_watcher_that_does_not_read_costs_nobody_anything(
