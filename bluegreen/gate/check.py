@@ -51,6 +51,7 @@ def require(checks: Iterable[Check]) -> list[Check]:
         CheckError: with every sentence of those that did not pass, or because there was nothing to check: that is no
             evidence, and no evidence is not a pass.
     """
+    __tracebackhide__ = True  # a reader of the report wants the sentences, not this function
     made = list(checks)
     if not made:
         sentence = "Nothing was checked: there was nothing to look at, which proves nothing."

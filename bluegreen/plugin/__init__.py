@@ -36,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(setting.option, dest=destination, metavar=setting.metavar, help=text)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-html and junitxml look where to write
 def pytest_configure(config: pytest.Config) -> None:
     """Register the stateful part where a suite of ours is asked for, and only there."""
     config.addinivalue_line("markers", "stage(name): the stage of the gate that a test belongs to")

@@ -118,6 +118,7 @@ class Owning:
         self.owner = OWNERS[suite](settings, run_dir, self.reporting.progress)
         self.stage_by_test: dict[str, str] = {}
         self.deselected: tuple[str, ...] = ()
+        self.html_report: Any = None
 
     # -- xdist ------------------------------------------------------------------------------------------------------
     @pytest.hookimpl(optionalhook=True)
@@ -171,18 +172,26 @@ class Owning:
         """Take each test's report, from here or from a worker."""
         self.owner.record(report)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Whatever ended the run early: put the release in order, then write the record and choose the exit code."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        """Whatever ended the run early: put the release in order, write the record, choose the exit code.
+
+        The other plugins write their reports in between; a report that cannot be written changes no exit code.
+        """
         if self.owner.outcome is None and self.owner.release is not None:
             self._cut_short(int(exitstatus))
         self.owner.close()
         if self.owner.outcome in (None, Outcome.COULD_NOT_START):
-            self._leave_no_report()
+            self.reporting.discard()
         else:
             self.reporting.write(self.owner)
         if self.owner.outcome is not None:
             session.exitstatus = exit_code(self.owner.outcome)
+        try:
+            yield
+        except OSError as error:
+            self.reporting.progress(f"a report could not be written: {error}")
+        self._settle()
 
     def _cut_short(self, exitstatus: int) -> None:
         if self.owner.signal:
@@ -192,19 +201,14 @@ class Owning:
         else:  # -x, --maxfail: what was measured decides
             self.owner.conclude()
 
-    def _leave_no_report(self) -> None:
-        """Nothing was begun: no half-made report either, and no line that says where one lies."""
+    def _settle(self) -> None:
+        """The reports are written: give their folder its final name, and let nobody name it by the earlier one."""
+        self.reporting.settle()
         if junit := self.config.pluginmanager.getplugin("junitxml"):
             junit.pytest_unconfigure(self.config)
         for plugin in list(self.config.pluginmanager.get_plugins()):
             if type(plugin).__module__.startswith("pytest_html."):
                 self.config.pluginmanager.unregister(plugin)
-        self.reporting.discard()
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_unconfigure(self) -> None:
-        """The reports are written: give their folder its final name."""
-        self.reporting.settle()
 
     # -- what people see --------------------------------------------------------------------------------------------
     @pytest.hookimpl(trylast=True)
@@ -214,12 +218,14 @@ class Owning:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Name the release in the title."""
-        report.title = self.reporting.title(self.owner)
+        """Take the report at its beginning; its title is known at its end."""
+        self.html_report = report
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the release above the table of tests."""
+        if self.html_report is not None:
+            self.html_report.title = self.reporting.title(self.owner)
         prefix.append(self.reporting.html())
 
 
