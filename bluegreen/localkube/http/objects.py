@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import orjson
@@ -12,6 +13,8 @@ from bluegreen.localkube.http import answers, lists, options, patch_bodies, watc
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.status import ApiError, bad_request, not_found
+
+_DELETED_AT_ONCE = 100  # objects of a collection; then others have their turn
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -146,7 +149,9 @@ async def delete_collection(call: Call) -> web.StreamResponse:
     selected = selectors.selection(call.kind, asked.labels, asked.fields)
     store = call.registry.store
     entries = [entry for entry in store.entries(call.kind, call.target.namespace) if selected.matches(entry.obj)]
-    for entry in entries:
+    for place, entry in enumerate(entries):
+        if place % _DELETED_AT_ONCE == _DELETED_AT_ONCE - 1:
+            await asyncio.sleep(0)
         meta = entry.obj["metadata"]
         try:
             call.registry.delete(call.kind, meta.get("namespace", ""), meta["name"], given, dry_run=dry_run)
