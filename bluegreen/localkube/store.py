@@ -373,7 +373,7 @@ class Store:
         self._floor = self._version
         for shelf in self._shelves.values():
             shelf.floor = self._version
-        log.rewrite(self._snapshot())
+        log.begin(self._snapshot())
 
     def _replay(self, record: dict[str, Any]) -> None:
         removed = record.get(REMOVED)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +194,61 @@ def test_objects_not_in_use_are_kept_encoded_only(monkeypatch: pytest.MonkeyPatc
     assert entry.obj == first
     assert entry.holds(entry.obj)
     assert store.encoded(first) == entry.encoded
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int], None]]:
+    """Lets a test say how many bytes a file may hold: a write beyond fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_write_that_finds_no_room_is_no_write(tmp_path: Path, small_disk: Callable[[int], None]) -> None:
+    path = tmp_path / "log"
+    store = Store(path)
+    store.put(MAP, config_map("whole"))
+    small_disk(path.stat().st_size + 20)
+    before = store.resource_version
+    with pytest.raises(OSError, match="File too large"):
+        store.put(MAP, config_map("lost"))
+    assert (store.resource_version, store.get(MAP, "a", "lost")) == (before, None)
+    small_disk(10_000)
+    store.put(MAP, config_map("next"))
+    assert [obj["metadata"]["name"] for obj in Store(path).list(MAP)] == ["next", "whole"]
+
+
+def test_without_room_for_a_snapshot_the_old_log_goes_on(tmp_path: Path, small_disk: Callable[[int], None]) -> None:
+    path = tmp_path / "log"
+    store = Store(path)
+    for name in ("a", "b"):
+        store.put(MAP, config_map(name))
+    with path.open("ab") as log:
+        log.write(b'{"cut short')
+    small_disk(50)
+    store = Store(path)
+    assert len(store.list(MAP)) == 2
+    assert not path.with_suffix(".new").exists()
+    small_disk(10_000)
+    store.put(MAP, config_map("c"))
+    assert [obj["metadata"]["name"] for obj in Store(path).list(MAP)] == ["a", "b", "c"]
+
+
+def test_a_log_that_cannot_be_rewritten_now_is_rewritten_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bluegreen.localkube import log
+
+    monkeypatch.setattr(log, "_COMPACT_ABOVE", 2_000)
+    path = tmp_path / "log"
+    store = Store(path)
+    in_the_way = path.with_suffix(".new")
+    in_the_way.mkdir()
+    for count in range(20):
+        store.put(MAP, config_map("x", data={"v": f"{count:0200}"}))
+    assert path.stat().st_size > 5_000
+    in_the_way.rmdir()
+    for count in range(60):
+        store.put(MAP, config_map("x", data={"v": f"{count:0200}"}))
+    assert path.stat().st_size < 5_000
+    assert Store(path).list(MAP)[0]["data"]["v"] == f"{59:0200}"
