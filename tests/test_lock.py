@@ -56,22 +56,22 @@ def lease(renewed_s_ago: float | None, holder: str = "somebody", duration_s: int
 
 
 @pytest.mark.parametrize(
-    ("found", "watched_s"),
+    ("renewed_s_ago", "holder", "watched_s"),
     [
-        (lease(0), None),
-        (lease(9.5), None),
-        (lease(11), 10 / 3 + 0.5),
-        (lease(3600), 10 / 3 + 0.5),
-        (lease(None), 10 / 3 + 0.5),
-        (lease(-60), 10.0),
-        (lease(0, holder=""), 0.0),
+        (0, "somebody", None),
+        (5, "somebody", None),
+        (11, "somebody", 10 / 3 + 0.5),
+        (3600, "somebody", 10 / 3 + 0.5),
+        (None, "somebody", 10 / 3 + 0.5),
+        (-60, "somebody", 10.0),
+        (0, "", 0.0),
     ],
-    ids=["fresh", "almost over", "just over", "long over", "never renewed", "from the future", "let go"],
+    ids=["fresh", "half over", "just over", "long over", "never renewed", "from the future", "let go"],
 )
 def test_how_long_a_holder_is_watched_before_it_is_taken_for_dead(
-    found: dict[str, object], watched_s: float | None
+    renewed_s_ago: float | None, holder: str, watched_s: float | None
 ) -> None:
-    assert lock.observation_s(found) == watched_s
+    assert lock.observation_s(lease(renewed_s_ago, holder)) == watched_s
 
 
 def test_a_lock_that_was_let_go_is_free_at_once(new: New, kube: Kube) -> None:

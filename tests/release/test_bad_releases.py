@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+
+from bluegreen.localkube import Cluster
 
 from .conftest import App, assert_nobody_felt_it
 
@@ -23,18 +27,26 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("fault", "stage"), REFUSED.items())
-def test_a_bad_image_is_refused_where_it_should_be(app: App, fault: str, stage: str) -> None:
+@pytest.fixture(scope="module")
+def serving(release_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An application whose blue serves a good version; refusals and roll-backs leave it so, one after the other."""
+    app = App(release_cluster, tmp_path_factory.mktemp("serving"))
     good = app.release(GOOD)
     assert good.code == 0, good.output
-    result = app.release(f"gremlinsai/backend:v1.1.0-bad-{fault}", HEALTH_CHECK_TIMEOUT="8")
+    yield app
+    app.kube.delete("Namespace", app.namespace)
+
+
+@pytest.mark.parametrize(("fault", "stage"), REFUSED.items())
+def test_a_bad_image_is_refused_where_it_should_be(serving: App, fault: str, stage: str) -> None:
+    result = serving.release(f"gremlinsai/backend:v1.1.0-bad-{fault}", HEALTH_CHECK_TIMEOUT="8")
     assert result.code == 1, result.output
     assert result.record["outcome"] == "gate-failed"
     assert result.first_bad_stage == stage, result.output
     assert result.verdict(stage) == "fail"
     assert result.verdict("production") == "not-run"
-    assert app.live_colour() == "blue"
-    assert app.replicas().get("green", 0) == 0
+    assert serving.live_colour() == "blue"
+    assert serving.replicas().get("green", 0) == 0
     assert_nobody_felt_it(result.record)
 
 
@@ -47,15 +59,10 @@ def test_an_unknown_image_is_refused_with_the_reason(app: App) -> None:
 
 
 @pytest.mark.parametrize("fault", ["unready-after-switch", "http-500-after-switch"])
-def test_an_image_that_turns_bad_after_the_switch_is_rolled_back(app: App, fault: str) -> None:
-    good = app.release(GOOD)
-    assert good.code == 0, good.output
-    result = app.release(f"gremlinsai/backend:v1.1.0-bad-{fault}", POST_SWITCH_WATCH="30")
+def test_an_image_that_turns_bad_after_the_switch_is_rolled_back(serving: App, fault: str) -> None:
+    result = serving.release(f"gremlinsai/backend:v1.1.0-bad-{fault}", POST_SWITCH_WATCH="30")
     assert result.code == 6, result.output
     assert result.record["outcome"] == "rolled-back"
     assert result.first_bad_stage == "production"
     assert (result.record["colour_before"], result.record["colour_after"]) == ("blue", "blue")
-    assert app.live_colour() == "blue"
-    again = app.release("gremlinsai/backend:v1.1.0")
-    assert again.code == 0, again.output
-    assert app.live_colour() == "green"
+    assert serving.live_colour() == "blue"
