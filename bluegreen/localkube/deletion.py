@@ -66,7 +66,7 @@ def decide(kind: Kind, live: Obj, options: Obj) -> Deletion:
     grace_s = _grace_s(kind, live, options)
     if grace_s is not None and meta.get("deletionTimestamp") and meta.get("deletionGracePeriodSeconds") is not None:
         return _again(live, options)
-    finalizers = _finalizers(meta.get("finalizers") or [], options)
+    finalizers = _finalizers(kind, meta.get("finalizers") or [], options)
     if not finalizers and not grace_s:
         return Deletion(remove=True)
     marked = copy_of(live)
@@ -144,11 +144,15 @@ def may_go_namespace(obj: Obj) -> bool:
     return not obj["metadata"].get("finalizers") and not (obj.get("spec") or {}).get("finalizers")
 
 
-def _finalizers(current: list[str], options: Obj) -> list[str]:
+def _finalizers(kind: Kind, current: list[str], options: Obj) -> list[str]:
     """The finalizers after this request: how dependents are treated is kept as one of two finalizers."""
     policy, orphan = options.get("propagationPolicy"), options.get("orphanDependents")
-    if policy is None and orphan is None:
+    if kind.dependents == "ignore":
         return current
+    if policy is None and orphan is None:
+        if kind.dependents != "orphan" or ORPHAN in current or FOREGROUND in current:
+            return current
+        orphan = True
     wanted = _POLICIES[policy] if policy is not None else (ORPHAN if orphan else "")
     kept = [name for name in current if name not in (ORPHAN, FOREGROUND)]
     return [*kept, wanted] if wanted else kept

@@ -30,7 +30,7 @@ _GROUP_ORDER = (
     "discovery.k8s.io",
     "metrics.k8s.io",
 )
-_ROOT_PATHS = ("/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version")
+_ROOT_PATHS = ("/healthz", "/livez", "/openapi/v3", "/readyz", "/version")
 
 
 def answer(path: str, accept: str = "") -> tuple[Obj, str] | None:

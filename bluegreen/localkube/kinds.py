@@ -42,6 +42,8 @@ class Kind:
     ``create_on_update``: a PUT of an absent object creates it.
     ``blind_update``: a PUT without resourceVersion is accepted and overwrites.
     ``returns_deleted``: a DELETE answers with the object that went, not with a Status.
+    ``dependents``: what a DELETE that says nothing about it does to dependents: "delete", "orphan", or "ignore"
+    for a kind that has none, whatever a DELETE says.
     """
 
     group: str
@@ -61,6 +63,7 @@ class Kind:
     create_on_update: bool = False
     blind_update: bool = True
     returns_deleted: bool = False
+    dependents: str = "delete"
     # derived once: these stand on the hot path of every request
     api_version: str = field(init=False)
     resource: str = field(init=False)
@@ -209,6 +212,7 @@ def _core() -> list[Kind]:
             fields=_EVENT_FIELDS,
             field_refusal=_PLAIN_REFUSAL,
             create_on_update=True,
+            dependents="ignore",
         ),
         Kind(
             "",
@@ -253,6 +257,7 @@ def _workloads() -> list[Kind]:
             subresources=(STATUS,),
             generation=True,
             fields=("status.successful",),
+            dependents="orphan",
             field_refusal='field label "{field}" not supported for batchv1.Job',
         ),
         Kind(

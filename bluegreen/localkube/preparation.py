@@ -26,6 +26,8 @@ def for_create(kind: Kind, obj: Obj) -> None:
 
 def with_uid(kind: Kind, obj: Obj) -> None:
     """What a new object says of itself once it has its name and uid: a Job selects its pods by its uid."""
+    if kind.kind == "Namespace" and obj["metadata"].get("name"):  # the name may have been generated just now
+        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
     spec = obj.get("spec") or {}
     if kind.kind != "Job" or spec.get("manualSelector"):
         return

@@ -66,23 +66,21 @@ class Registry:
     def _create(self, kind: Kind, namespace: str, obj: Obj, write: Write) -> Obj:
         """Store ``obj``, which is ours to change."""
         generated = bool(obj["metadata"].get("generateName")) and not obj["metadata"].get("name")
+        asked_name = builtin.shown_name(obj["metadata"])
         if kind.namespaced:
-            builtin.check_namespace(self.store, kind, namespace, obj["metadata"].get("name", ""))
+            builtin.check_namespace(self.store, kind, namespace, asked_name)
         preparation.for_create(kind, obj)
         defaults.apply_defaults(kind, obj)
         metadata.begin(kind, obj)
         preparation.with_uid(kind, obj)
         if not write.applied:
             obj = patches.track(kind.kind, None, obj, manager=write.manager)
-        self._mutate(kind, namespace, obj)
+        if kind.kind == "Pod":
+            builtin.prepare_pod(self.store, namespace, asked_name, obj["spec"])
         self._refuse_invalid(kind, obj, validation.validate(kind, obj, None))
         self._claim_name(kind, namespace, obj, generated)
         self._admit(Admission("CREATE", kind, namespace, obj, None, write.dry_run))
         return obj if write.dry_run else self.store.put(kind, obj)
-
-    def _mutate(self, kind: Kind, namespace: str, obj: Obj) -> None:
-        if kind.kind == "Pod":
-            builtin.prepare_pod(self.store, namespace, obj)
 
     def _claim_name(self, kind: Kind, namespace: str, obj: Obj, generated: bool) -> None:
         meta = obj["metadata"]

@@ -126,6 +126,38 @@ def test_a_pod_needs_its_service_account(registry: Registry) -> None:
     assert error.message.endswith('error looking up service account default/absent: serviceaccount "absent" not found')
 
 
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"priorityClassName": "gold"}, "no PriorityClass with name gold was found"),
+        (
+            {"priority": 5},
+            "the integer value of priority (5) must not be provided in pod spec; priority admission controller computed"
+            " 0 from the given PriorityClass name",
+        ),
+        ({"runtimeClassName": "gvisor"}, 'pod rejected: RuntimeClass "gvisor" not found'),
+    ],
+)
+def test_classes_a_pod_asks_for_must_exist(registry: Registry, spec: Obj, sentence: str) -> None:
+    error = refused(lambda: registry.create(POD, "default", pod(**spec)))
+    assert (error.code, error.message) == (403, f'pods "p" is forbidden: {sentence}')
+
+
+def test_a_name_still_to_be_generated_is_refused_by_its_prefix(registry: Registry) -> None:
+    unnamed = {**pod(serviceAccountName="absent"), "metadata": {"generateName": "web-"}}
+    assert refused(lambda: registry.create(POD, "default", unnamed)).message.startswith('pods "web-" is forbidden')
+
+
+def test_a_system_pods_priority_is_its_classes(registry: Registry) -> None:
+    spec = registry.create(POD, "default", pod(priorityClassName="system-node-critical"))["spec"]
+    assert spec["priority"] == 2_000_001_000
+
+
+def test_a_namespace_with_a_generated_name_is_labelled_with_it(registry: Registry) -> None:
+    meta = registry.create(NAMESPACE, "", {"metadata": {"generateName": "n-"}})["metadata"]
+    assert meta["labels"] == {"kubernetes.io/metadata.name": meta["name"]}
+
+
 def test_a_job_selects_its_pods_by_its_own_uid(registry: Registry) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]}}
     job = registry.create(KINDS["Job"], "default", {"metadata": {"name": "j"}, "spec": {"template": template}})
@@ -335,6 +367,22 @@ def test_what_becomes_of_dependents_is_kept_as_a_finalizer(registry: Registry, p
     marked = registry.delete(DEPLOYMENT, "default", "web", {"propagationPolicy": policy})
     assert marked["metadata"]["finalizers"] == [finalizer]
     assert marked["metadata"]["generation"] == 2
+
+
+def test_a_job_leaves_its_pods_unless_told_otherwise(registry: Registry) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]}}
+    for name, options in (("a", {}), ("b", {"propagationPolicy": "Background"})):
+        registry.create(KINDS["Job"], "default", {"metadata": {"name": name}, "spec": {"template": template}})
+        registry.delete(KINDS["Job"], "default", name, options)
+    assert registry.get(KINDS["Job"], "default", "a")["metadata"]["finalizers"] == ["orphan"]
+    assert registry.store.get(KINDS["Job"], "default", "b") is None
+
+
+def test_an_event_has_no_dependents(registry: Registry) -> None:
+    registry.event(registry.create(POD, "default", pod()), "Normal", "Started", "it did", "kubelet")
+    event = registry.list(KINDS["Event"], "default")[0]["metadata"]["name"]
+    registry.delete(KINDS["Event"], "default", event, {"propagationPolicy": "Foreground"})
+    assert registry.list(KINDS["Event"], "default") == []
 
 
 def test_options_that_contradict_each_other_are_refused(registry: Registry) -> None:

@@ -274,6 +274,14 @@ def test_a_list_of_an_earlier_version_is_exact_on_request(api: httpx.Client) -> 
     assert [item["metadata"]["name"] for item in newer["items"]] == ["a", "b"]
 
 
+def test_any_version_will_do_gives_everything_at_once(api: httpx.Client) -> None:
+    for name in "abc":
+        api.post(MAPS, json=config_map(name))
+    listed = api.get(MAPS, params={"limit": 1, "resourceVersion": "0"}).json()
+    assert len(listed["items"]) == 3
+    assert "continue" not in listed["metadata"]
+
+
 def test_a_version_from_the_future_is_too_large(api: httpx.Client) -> None:
     answer = api.get(MAPS, params={"resourceVersion": "99999"})
     assert (answer.status_code, answer.json()["reason"]) == (504, "Timeout")

@@ -15,6 +15,11 @@ from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.status import ApiError, bad_request
 from bluegreen.localkube.store import Entry, Store
 
+_CONTINUE_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without"
+    " the continue parameter."
+)
+_VERSION_TOO_OLD = "The resourceVersion for the provided list is too old."
 _NO_NAMESPACE = "-"  # stands for a cluster-scoped object's namespace in a continue token
 
 
@@ -33,7 +38,8 @@ def page(store: Store, kind: Kind, namespace: str, options: ListOptions) -> Page
     entries: Iterable[Entry] = _as_of(store, kind, namespace, version, after)
     if selected:
         entries = (entry for entry in entries if selected.matches(entry.obj))
-    if not options.limit:
+    if not options.limit or (options.version == "0" and not options.continue_):
+        # at version 0 any state will do, and the watch cache, which answers then, knows no pages
         return Page(list(entries), {"resourceVersion": str(version)})
     rest = iter(entries)
     found = list(islice(rest, options.limit))
@@ -81,7 +87,7 @@ def _as_of(store: Store, kind: Kind, namespace: str, version: int, after: tuple[
     """Entries in order behind a key, as they were at a version: later changes are taken back."""
     if version == store.resource_version:
         return store.entries(kind, namespace, after)
-    before = _states_before(store, kind, version)
+    before = _states_before(store, kind, version, continued=after is not None)
     if not before:
         return store.entries(kind, namespace, after)
     return _with_states(store, kind, namespace, after, before)
@@ -101,17 +107,13 @@ def _with_states(
     return (entry for _, entry in sorted(merged.items()) if entry is not None)
 
 
-def _states_before(store: Store, kind: Kind, version: int) -> dict[tuple[str, str], Entry | None]:
+def _states_before(store: Store, kind: Kind, version: int, *, continued: bool) -> dict[tuple[str, str], Entry | None]:
     """What each object changed since a version was like then; None where it did not exist."""
     states: dict[tuple[str, str], Entry | None] = {}
     try:
         changes = store.history(kind, version)
     except ApiError as expired:
-        sentence = (
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list"
-            " without the continue parameter."
-        )
-        raise ApiError(410, "Expired", sentence, None) from expired
+        raise ApiError(410, "Expired", _CONTINUE_TOO_OLD if continued else _VERSION_TOO_OLD) from expired
     for change in changes:
         states.setdefault((change.namespace, change.name), change.before)
     return states

@@ -22,6 +22,10 @@ _NOT_ENFORCED = "this cluster stores NetworkPolicies but does not enforce them: 
 _NOT_ROUTED = "this cluster stores Ingresses but runs no ingress controller: nothing routes by them"
 WRITE_WARNINGS = {"NetworkPolicy": _NOT_ENFORCED, "Ingress": _NOT_ROUTED}
 """What a client that writes a kind has to know. A real cluster's enforcement would depend on its plugins."""
+_ORPHANS = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set"
+    " propagationPolicy=Orphan to suppress this warning"
+)
 _ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
 
@@ -136,6 +140,8 @@ async def delete(call: Call) -> web.StreamResponse:
     target = call.target
     given = await call.read_delete_options()
     dry_run = options.dry_run_of(call.query, given)
+    if call.kind.dependents == "orphan" and not {"propagationPolicy", "orphanDependents"} & given.keys():
+        call.warnings.append(_ORPHANS)
     result = call.registry.delete(call.kind, target.namespace, target.name, given, dry_run=dry_run)
     stays = result.get("kind") != "Status" and given.get("orphanDependents") is False
     return _answer(call, result, 202 if stays else 200)
