@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_settings(one)
         if name == "reset":
             one.add_argument("--yes", metavar="NAMESPACE", help="the namespace's name, in place of being asked for it")
+    init_help = "write suites, load tests and pytest's configuration into this folder, where they are missing"
+    commands.add_parser("init", help=init_help, description=init_help).set_defaults(command=init)
     _add_cluster(commands.add_parser("cluster", help="the embedded cluster: up, status, down, kubeconfig, image"))
     return parser
 
@@ -307,6 +309,19 @@ def reset(arguments: Arguments) -> int:
     connected = kube.connect(settings)
     environment.reset(connected, settings)
     print(f"Everything of {settings.app_name} in namespace {settings.namespace} on {connected.context} is gone.")
+    return OK
+
+
+def init(arguments: Arguments) -> int:  # noqa: ARG001
+    """Make this folder a place from which a team releases."""
+    from bluegreen import checkout
+
+    here = Path.cwd()
+    written = checkout.write(here)
+    print(f"Written: {', '.join(written)}" if written else "Everything is there already; nothing was written.")
+    if missing := checkout.configuration_of(here):
+        print(f"Add this to pytest's configuration, in the form of your file:\n\n{missing}")
+    print("Release:  pytest suites/release")
     return OK
 
 
