@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bluegreen import gate
@@ -30,8 +32,14 @@ def http_client(base_url: str, **options: Any) -> httpx.Client:
     import httpx
 
     limits = httpx.Limits(max_keepalive_connections=0)
-    options.setdefault("headers", dict(GATE_HEADERS))
+    options = {"headers": dict(GATE_HEADERS), "verify": _trusted(), **options}
     return httpx.Client(base_url=base_url, timeout=REQUEST_TIMEOUT_S, limits=limits, trust_env=False, **options)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The machine's authorities, read once: reading them takes longer than asking a pod."""
+    return ssl.create_default_context()
 
 
 class Target:
@@ -125,11 +133,15 @@ class Target:
                 counts[pod["metadata"]["name"]] = total
         return counts
 
-    def usage(self) -> dict[str, Obj]:
-        """CPU and memory in use by pod and container, where the cluster serves metrics.k8s.io; else nothing."""
+    def usage(self, pods: list[Obj]) -> dict[str, Obj]:
+        """CPU and memory in use by pod and container, of the pods that the cluster has figures of: perhaps none yet.
+
+        Figures come from metrics.k8s.io, which many clusters lack, and which learns of a new pod after 15 s or more.
+        """
         from bluegreen.kube import KubeError
 
         path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.release.namespace}/pods"
+        names = {pod["metadata"]["name"] for pod in pods}
         try:
             found = self.cluster.raw(path, {"labelSelector": self.selector})
         except KubeError:
@@ -137,6 +149,7 @@ class Target:
         return {
             item["metadata"]["name"]: {entry["name"]: entry["usage"] for entry in item["containers"]}
             for item in found.get("items", [])
+            if item["metadata"]["name"] in names
         }
 
     def _must(self, kind: str, name: str) -> Obj:

@@ -1,4 +1,4 @@
-"""load: under load the candidate keeps its success rate and its latency, and no pod restarts."""
+"""load: under load the candidate keeps its success rate, its latency, its pods, and its limits of CPU and memory."""
 
 from __future__ import annotations
 
@@ -28,4 +28,5 @@ def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, no
         success_rate=settings.load_success_rate,
         p95_ms=settings.load_p95_ms,
     )
-    gate.require([*judged, *gate.restarts_unchanged(pods, target.pods())])
+    after = target.pods()
+    gate.require([*judged, *gate.restarts_unchanged(pods, after), *gate.usage(target.usage(after), after)])
