@@ -89,6 +89,11 @@ class Access:
             return Address(address, number, CLUSTER)
         return self._forwarded(Forward(pod=found["metadata"]["name"], port=number))
 
+    def port_inside(self, service: Obj, port: str) -> int:
+        """The number at which a Service's own address answers on a named port, asked from inside the cluster."""
+        address = Address(str(service["spec"].get("clusterIP")), int(service_port(service, port)["port"]), CLUSTER)
+        return _openable(address).port
+
     def close(self) -> None:
         """End the port-forwards."""
         self._forwards.close()

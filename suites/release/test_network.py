@@ -34,7 +34,8 @@ def status_of(target: Target, pod: dict[str, Any], port: str, path: str) -> tupl
 def seen(target: Target, settings: Settings) -> network.Seen:
     """What a pod inside the cluster saw of the Service."""
     image = settings.network_test_image or target.release.image
-    ports = {port["name"]: f"{port['port']}{settings.health_path}" for port in target.plain_ports()}
+    service, names = target.service(), [port["name"] for port in target.plain_ports()]
+    ports = {name: f"{target.access.port_inside(service, name)}{settings.health_path}" for name in names}
     deadline = Deadline(min(60.0, settings.validation_timeout))
     name = target.release.preview_name
     return network.look(target.cluster, name, ports, image=image, app_name=target.release.app_name, deadline=deadline)
