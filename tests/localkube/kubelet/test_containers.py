@@ -299,8 +299,8 @@ def test_sidecars_start_first_run_on_and_end_last(tmp_path: Path) -> None:
 
 def test_an_active_deadline_ends_a_pod(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        node.pod("p", shell("sleep 600"), activeDeadlineSeconds=1)
-        pod = await node.until("p", has_ended)
+        node.pod("p", shell("sleep 600"), activeDeadlineSeconds=3)  # time enough to start on a busy machine
+        pod = await node.until("p", lambda pod: has_ended(pod) and "terminated" in state_of(pod))
         assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "DeadlineExceeded")
         assert state_of(pod)["terminated"]["exitCode"] == 137
 
