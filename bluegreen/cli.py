@@ -255,7 +255,10 @@ def _connect(arguments: Arguments) -> tuple[Kube, Settings]:
     from bluegreen import kube
 
     settings = _settings(arguments)
-    return kube.connect(settings), settings
+    connected = kube.connect(settings)
+    for remark in connected.notes:
+        print(f"bluegreen: {remark}", file=sys.stderr)
+    return connected, settings
 
 
 def setup(arguments: Arguments) -> int:

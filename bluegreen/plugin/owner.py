@@ -77,7 +77,10 @@ class Owner:
         from bluegreen.release import Release
 
         self.progress(f"cluster {self.settings.cluster}")
-        return Release(self.settings, connect(self.settings), out_dir=self.run_dir, progress=self.progress)
+        kube = connect(self.settings)
+        for remark in kube.notes:  # an embedded cluster that runs other code than is installed, say
+            self.progress(remark)
+        return Release(self.settings, kube, out_dir=self.run_dir, progress=self.progress)
 
     # -- going on ---------------------------------------------------------------------------------------------------
     def enter(self, phase: str) -> bool:
