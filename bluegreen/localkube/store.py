@@ -213,6 +213,9 @@ class Store:
 
     def list(self, kind: Kind, namespace: str = "") -> Objects:
         """All objects of a kind, sorted by namespace and name; namespace "" means every one."""
+        shelf = self._shelves.get(kind.kind)
+        if shelf is None or (namespace and namespace not in shelf.objects):
+            return []
         return [entry.obj for entry in self.entries(kind, namespace)]
 
     def entries(self, kind: Kind, namespace: str = "", after: tuple[str, str] | None = None) -> Iterator[Entry]:

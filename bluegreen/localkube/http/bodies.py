@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 GO_TYPES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object",
              type(None): "null"}  # fmt: skip
 """Values of JSON as Go names their types."""
+_SPACED_COLON = re.compile(rb'"\s+:')
 _SHOWN = 30  # bytes of a body that a refusal repeats
 _ACCEPTED = f"{JSON}, {YAML}, {PROTOBUF}"
 _SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
@@ -143,13 +145,33 @@ def check_fields(
     if validation == "Ignore":
         return []
     if raw and type_ == JSON:
-        odd = decoding.strict_errors(raw, odd)
+        odd = decoding.strict_errors(raw, odd) if _may_repeat_a_key(raw, obj) else odd
     elif raw and type_ == YAML:
         twice = yaml_text.duplicate_keys(raw)
         odd = [twice, *odd] if twice else odd
     if odd and validation == "Strict":
         raise decoding.strict_refusal(kind_name, version, odd)
     return odd
+
+
+def _may_repeat_a_key(raw: bytes, obj: Obj) -> bool:
+    """Whether a JSON text could hold a key twice: it has more of what follows a key than its object has keys.
+
+    Spares nearly every request from being read a second time. Texts inside strings only make it say yes.
+    """
+    return raw.count(b'":') != _count_keys(obj) or _SPACED_COLON.search(raw) is not None
+
+
+def _count_keys(obj: Obj) -> int:
+    count, waiting = 0, list[Any]([obj])
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return count
 
 
 def kind_names(kind: Kind, subresource: str) -> tuple[str, str]:
