@@ -18,6 +18,7 @@ ADMIN = User("kubernetes-admin", (rbac.MASTERS, "system:authenticated"))
 _SHORTEST_S = 600  # a token lives ten minutes at least, as Kubernetes demands
 _LONGEST_S = 1 << 32
 _DEFAULT_S = 3600
+_REMEMBERED = 4096  # users' rules by namespace, until a role or binding changes; a choice
 _ROLES = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
@@ -86,6 +87,8 @@ class Authority:
             if namespace:
                 bindings = bindings + self._store.list(KINDS["RoleBinding"], namespace)
             found = [grant for binding in bindings for grant in self._granted(binding, user)]
+            if len(self._grants) >= _REMEMBERED:
+                self._grants.clear()
             self._grants[user, namespace] = found
         return found
 

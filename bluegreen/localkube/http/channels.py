@@ -26,6 +26,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _SUCCESS: Obj = {"metadata": {}, "status": "Success"}
 _CHUNK = 64 * 1024
+_LARGEST = 64 * 1024 * 1024  # bytes of one message: clients may send a whole input at once; a choice
 
 
 async def exec_(call: Call) -> web.StreamResponse:
@@ -93,7 +94,7 @@ def _offered(call: Call) -> list[str]:
 
 
 async def _upgraded(call: Call, protocols: tuple[str, ...]) -> web.WebSocketResponse:
-    socket = web.WebSocketResponse(protocols=protocols, autoping=True, max_msg_size=0, compress=False)
+    socket = web.WebSocketResponse(protocols=protocols, autoping=True, max_msg_size=_LARGEST, compress=False)
     await socket.prepare(call.request)
     return socket
 
