@@ -15,6 +15,7 @@ import ssl
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import orjson
 from aiohttp import web
 
 from bluegreen.localkube import discovery, openapi
@@ -158,9 +159,7 @@ class ApiServer:
         found = discovery.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
         if found is not None:
             document, content_type = found
-            answer = answers.document(document)
-            answer.headers["Content-Type"] = content_type
-            return answer
+            return web.Response(body=orjson.dumps(document), headers={"Content-Type": content_type})
         described = openapi.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
         if described is not None:
             body, content_type = described

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from bluegreen.localkube import tables
 from bluegreen.localkube.kinds import Kind, Obj
@@ -16,6 +17,8 @@ from bluegreen.localkube.status import ApiError
 JSON = "application/json"
 YAML = "application/yaml"
 _ACCEPTABLE = "only the following media types are accepted: application/json, application/yaml"
+_HEAD = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+_ONE_PIECE = 64 * 1024  # bytes; larger answers wait for their client to take them
 _FORMS = {"PartialObjectMetadata", "PartialObjectMetadataList"}
 
 
@@ -39,12 +42,49 @@ def form_of(accept: str) -> str:
     raise ApiError(406, "NotAcceptable", _ACCEPTABLE, None)
 
 
-def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+class Written(web.StreamResponse):
+    """JSON of moderate size, written in one piece: it spares the fifth of a request's time that headers take."""
+
+    def __init__(self, body: bytes, status: int) -> None:
+        super().__init__(status=status)
+        self._json = body
+        self._ordinary: web.Response | None = None
+        self._stays_open = True
+
+    @property
+    def keep_alive(self) -> bool | None:
+        """Whether the connection may be used again."""
+        return self._stays_open
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Write everything, or have it done in the ordinary way where that has to look at more."""
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        if len(self._json) > _ONE_PIECE or not request.keep_alive or request.method == "HEAD":
+            self._ordinary = web.Response(body=self._json, status=self.status, content_type=JSON)
+            writer = await self._ordinary.prepare(request)
+            self._stays_open = bool(self._ordinary.keep_alive)
+            return writer
+        transport.write(_HEAD % (self.status, self.reason.encode(), len(self._json), self._json))
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 (the signature is aiohttp's)
+        """Everything is written, but in the ordinary way."""
+        if self._ordinary is not None:
+            await self._ordinary.write_eof()
+
+
+def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
     """JSON that is encoded already."""
-    return web.Response(body=body, status=status, content_type=JSON, headers=headers)
+    if headers:
+        return web.Response(body=body, status=status, content_type=JSON, headers=headers)
+    return Written(body, status)
 
 
-def document(obj: Any, status: int = 200, form: str = "", headers: Mapping[str, str] | None = None) -> web.Response:
+def document(
+    obj: Any, status: int = 200, form: str = "", headers: Mapping[str, str] | None = None
+) -> web.StreamResponse:
     """An object as JSON or YAML."""
     if form == "yaml":
         import yaml  # only here: most clients never ask for it
@@ -59,7 +99,7 @@ def text(body: str, status: int = 200) -> web.Response:
     return web.Response(text=body, status=status, content_type="text/plain")
 
 
-def refusal(error: ApiError) -> web.Response:
+def refusal(error: ApiError) -> web.StreamResponse:
     """A Status failure."""
     return json_bytes(orjson.dumps(error.as_status()), error.code, error.headers)
 
