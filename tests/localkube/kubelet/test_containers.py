@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from bluegreen import clock
+from bluegreen.localkube.kubelet.usage import processes, trees
 from tests.localkube.kubelet.node import (
     Node,
     has_ended,
@@ -389,6 +391,15 @@ def test_much_output_waits_for_a_slow_reader(tmp_path: Path) -> None:
     on_node(tmp_path, test)
 
 
+def stopped(pid: int) -> bool:
+    """Whether nothing of a program runs: it is stopped (T), or waits (D) for a stopped child that is yet to exec."""
+    states = set()
+    for one in trees(processes(), [pid])[pid]:
+        with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+            states.add(Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[0])
+    return "T" in states and states <= {"T", "D", "Z"}
+
+
 def test_faults_kill_and_freeze_a_pod(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
         script = "i=0; while :; do i=$((i+1)); echo $i > /work/i; sleep 0.01; done"
@@ -399,7 +410,7 @@ def test_faults_kill_and_freeze_a_pod(tmp_path: Path) -> None:
         await node.wait(counted.exists)
         node.kubelet.freeze("test", "p", frozen=True)
         container = node.kubelet._programs_of("test", "p")[0]
-        await node.wait(lambda: Path(f"/proc/{container.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        await node.wait(lambda: stopped(container.pid))
         node.kubelet.freeze("test", "p", frozen=False)
         before = counted.read_text()
         await node.wait(lambda: counted.read_text() not in ("", before))
