@@ -114,8 +114,8 @@ def test_a_crashing_container_restarts_at_once_and_then_backs_off(tmp_path: Path
 
 def test_on_failure_starts_again_what_failed_and_leaves_what_ended_well(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        flaky = shell("test -e /work/seen && exit 0; touch /work/seen; exit 1")
-        mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+        flaky = shell("test -e /scratch/seen && exit 0; touch /scratch/seen; exit 1")
+        mount = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
         volumes = [{"name": "work", "emptyDir": {}}]
         node.pod("p", {**flaky, **mount}, restartPolicy="OnFailure", volumes=volumes)
         pod = await node.until("p", has_ended)
@@ -251,9 +251,9 @@ def test_a_forced_deletion_removes_the_object_and_ends_the_program(tmp_path: Pat
 
 def test_init_containers_run_in_order_before_the_others(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
-        inits = [shell(f"echo {name} >> /work/order", name=name, **mount) for name in ("first", "second")]
-        node.pod("p", shell("cat /work/order", **mount), initContainers=inits, restartPolicy="Never",
+        mount = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
+        inits = [shell(f"echo {name} >> /scratch/order", name=name, **mount) for name in ("first", "second")]
+        node.pod("p", shell("cat /scratch/order", **mount), initContainers=inits, restartPolicy="Never",
                  volumes=[{"name": "work", "emptyDir": {}}])  # fmt: skip
         pod = await node.until("p", has_ended)
         assert await node.log("p") == "first\nsecond\n"
@@ -282,13 +282,13 @@ def test_a_failing_init_container_holds_the_pod_and_fails_it_where_nothing_resta
 
 def test_sidecars_start_first_run_on_and_end_last(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
-        probe = {"exec": {"command": ["test", "-e", "/work/up"]}, "periodSeconds": 1}
+        mount = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
+        probe = {"exec": {"command": ["test", "-e", "/scratch/up"]}, "periodSeconds": 1}
         side = shell(
-            "touch /work/up; trap 'echo side >> /work/order; exit 0' TERM; while :; do sleep 0.05; done",
+            "touch /scratch/up; trap 'echo side >> /scratch/order; exit 0' TERM; while :; do sleep 0.05; done",
             name="side", restartPolicy="Always", startupProbe=probe, **mount,
         )  # fmt: skip
-        main = shell("test -e /work/up || exit 9; echo main >> /work/order", **mount)
+        main = shell("test -e /scratch/up || exit 9; echo main >> /scratch/order", **mount)
         node.pod("p", main, initContainers=[side], restartPolicy="Never", terminationGracePeriodSeconds=5,
                  volumes=[{"name": "work", "emptyDir": {}}])  # fmt: skip
         pod = await node.until("p", has_ended)
@@ -402,8 +402,8 @@ def stopped(pid: int) -> bool:
 
 def test_faults_kill_and_freeze_a_pod(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        script = "i=0; while :; do i=$((i+1)); echo $i > /work/i; sleep 0.01; done"
-        node.pod("p", shell(script, volumeMounts=[{"name": "work", "mountPath": "/work"}]),
+        script = "i=0; while :; do i=$((i+1)); echo $i > /scratch/i; sleep 0.01; done"
+        node.pod("p", shell(script, volumeMounts=[{"name": "work", "mountPath": "/scratch"}]),
                  volumes=[{"name": "work", "emptyDir": {}}])  # fmt: skip
         pod = await node.until("p", is_running)
         counted = node.path / "pods" / pod["metadata"]["uid"] / "volumes" / "work" / "i"

@@ -203,8 +203,8 @@ def test_a_failed_liveness_probe_restarts_the_container(tmp_path: Path) -> None:
 
 def test_ready_and_started_show_what_the_probes_say(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        probe = {"exec": {"command": ["test", "-e", "/work/up"]}, "periodSeconds": 1, "failureThreshold": 1}
-        mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+        probe = {"exec": {"command": ["test", "-e", "/scratch/up"]}, "periodSeconds": 1, "failureThreshold": 1}
+        mount = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
         node.pod("p", shell("sleep 600", readinessProbe=probe, **mount), volumes=[{"name": "work", "emptyDir": {}}])
         pod = await node.until("p", is_running)
         status = pod["status"]["containerStatuses"][0]
@@ -233,9 +233,9 @@ def test_an_exec_probe_that_hangs_times_out(tmp_path: Path) -> None:
 def test_a_pod_that_goes_is_still_asked_whether_it_is_ready(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
         probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
-        alive = {"exec": {"command": ["test", "!", "-e", "/work/dead"]}, "periodSeconds": 1, "failureThreshold": 1}
-        mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
-        hook = {"preStop": {"exec": {"command": ["sh", "-c", "touch /work/dead; sleep 2.5"]}}}
+        alive = {"exec": {"command": ["test", "!", "-e", "/scratch/dead"]}, "periodSeconds": 1, "failureThreshold": 1}
+        mount = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
+        hook = {"preStop": {"exec": {"command": ["sh", "-c", "touch /scratch/dead; sleep 2.5"]}}}
         node.pod("p", shell("sleep 600", readinessProbe=probe, livenessProbe=alive, lifecycle=hook, **mount),
                  volumes=[{"name": "work", "emptyDir": {}}], terminationGracePeriodSeconds=6)  # fmt: skip
         await node.until("p", is_ready)

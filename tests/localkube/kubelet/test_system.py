@@ -79,7 +79,7 @@ def test_without_namespaces_a_pod_runs_and_one_with_volumes_says_what_is_missing
         await node.until("plain", has_ended)
         assert await node.log("plain") == "ran\n"
         volumes = [{"name": "work", "emptyDir": {}}]
-        node.pod("mounting", shell("true", volumeMounts=[{"name": "work", "mountPath": "/work"}]), volumes=volumes)
+        node.pod("mounting", shell("true", volumeMounts=[{"name": "work", "mountPath": "/scratch"}]), volumes=volumes)
         await node.wait(lambda: [m for r, m in node.events("mounting") if r == "FailedMount" and "namespaces" in m])
         pod = node.get("mounting")
         assert pod is not None
