@@ -6,6 +6,7 @@ through ``bluegreen.verdict``, what is done to the cluster through ``bluegreen.r
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, HarnessError, InputError, NeedsPersonError
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
@@ -41,7 +43,9 @@ class Owner:
         self.signal = ""  # the name of the signal that interrupted the run
         self.phase = PHASES[0]
         self.finding = ""  # harm to live, found by the watching thread
+        self._gate_time = Deadline(settings.validation_timeout)
         self._over = threading.Event()
+        self._turning = threading.Lock()  # held while the gate is ended, or left for the switch
         self._watching = "gate"  # what the watching thread looks at: gate, production, or nothing
         self._ending = False
 
@@ -60,6 +64,7 @@ class Owner:
         self.state.write(State(handle.to_json()))
         if not handle.available:
             self.state.change(stop=f"not run: the candidate never became available: {handle.unavailable_reason}")
+        self._gate_time = Deadline(self.settings.validation_timeout)
         threading.Thread(target=self._watch, daemon=True).start()
         return True
 
@@ -115,7 +120,8 @@ class Owner:
     def _promote(self) -> str:
         """Switch live traffic; the reason when that did not come about."""
         assert self.release is not None
-        self._watching = ""
+        with self._turning:
+            self._watching = ""
         try:
             self.release.promote()
             self._watching = "production"
@@ -156,23 +162,33 @@ class Owner:
     def _watch(self) -> None:
         """Beside the tests: end the gate when live is harmed, and tell of harm to production after the switch."""
         assert self.release is not None
-        looks = {"gate": self.release.check_live, "production": self.release.watch_tick}
+        looks = {"gate": self._look_at_gate, "production": self.release.watch_tick}
         while not self._over.wait(LOOK_EVERY_S):
             watching = self._watching
             try:
                 if watching:
                     looks[watching]()
             except HarnessError as error:
-                if watching != self._watching:
-                    continue  # what was looked at is over by now
-                with suppress(OSError):
+                with self._turning, suppress(OSError):  # the switch waits until what was found is told
+                    if watching != self._watching:
+                        continue  # what was looked at is over by now
                     self._found(watching, str(error))
                 return
 
+    def _look_at_gate(self) -> None:
+        """Raise when live was harmed, or when the gate's tests take longer than they may."""
+        assert self.release is not None
+        self.release.check_live()
+        if self._gate_time.expired:
+            sentence = f"The gate's tests did not end within VALIDATION_TIMEOUT={self._gate_time.seconds:g} seconds."
+            raise HarnessError(sentence)
+
     def _found(self, watching: str, finding: str) -> None:
+        """Tell everybody; a test of the gate that runs or hangs is ended too, for nothing it could say matters now."""
         if watching == "gate":
             self.finding = finding
             self.state.change(stop=f"not run: {finding}")
+            os.kill(os.getpid(), signal.SIGINT)
         else:
             self.state.change(harm=finding)
 
@@ -255,7 +271,8 @@ class Owner:
             if self._ending or self.signal:
                 self.progress(f"{name}: already ending; the release is being put in order")
                 return
-            self.signal = name
+            if not self.finding:
+                self.signal = name
             self._ending = True
             raise KeyboardInterrupt(name)
 

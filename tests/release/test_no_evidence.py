@@ -57,6 +57,17 @@ def test_a_teams_own_stage_counts(app: App, team: Path, text: str, code: int, ve
     assert app.replicas().get("blue", 0) == 0
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_gate_that_does_not_end_is_ended(app: App, team: Path, workers: tuple[str, ...]) -> None:
+    (team / "test_migrations.py").write_text("import time\n\n\ndef test_it(target):\n    time.sleep(600)\n")
+    result = app.result(app.start(*workers, suite=str(team), VALIDATION_TIMEOUT="6"), timeout_s=60)
+    assert result.code == 1, result.output
+    assert result.record["outcome"] == "gate-failed"
+    assert "VALIDATION_TIMEOUT=6" in result.output
+    assert app.live_colour() == "none"
+    assert app.replicas().get("blue", 0) == 0
+
+
 def test_without_production_tests_nothing_is_switched(app: App, team: Path) -> None:
     (team / "test_production.py").unlink()
     result = app.result(app.start(suite=str(team)))
