@@ -5,85 +5,26 @@ The rules are those of Kubernetes 1.34's own printers, which the API server appl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
 from bluegreen import clock
+from bluegreen.localkube.cell_words import (
+    NONE,
+    UNKNOWN,
+    UNSET,
+    Cells,
+    age,
+    few,
+    human_duration,
+    label_text,
+    moment,
+    name,
+    selector_text,
+    since,
+)
 from bluegreen.localkube.kinds import Obj
 
-Cells = list[Any]
 Printer = Callable[[Obj], Cells]
-NONE, UNKNOWN, UNSET = "<none>", "<unknown>", "<unset>"
-_SHOWN = 3  # how many of several endpoints, hosts or ports are listed before ``+ N more...``
-
-
-def human_duration(seconds: float) -> str:
-    """A duration in at most two units, as ``kubectl get`` shows ages: 119s, 9m59s, 179m, 7h59m, 47h, 7d23h, 2y."""
-    whole = int(seconds)
-    if whole < 0:
-        return "0s" if whole >= -1 else "<invalid>"
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    # (below which bound, large unit, its letter, rest in the small unit, its letter), finest first
-    steps = (
-        (whole < 120, whole, "s", 0, ""),
-        (minutes < 10, minutes, "m", whole % 60, "s"),
-        (minutes < 180, minutes, "m", 0, ""),
-        (hours < 8, hours, "h", minutes % 60, "m"),
-        (hours < 48, hours, "h", 0, ""),
-        (hours < 192, days, "d", hours % 24, "h"),
-        (days < 730, days, "d", 0, ""),
-        (days < 2920, days // 365, "y", days % 365, "d"),
-        (True, days // 365, "y", 0, ""),
-    )
-    _, large, letter, small, small_letter = next(step for step in steps if step[0])
-    return f"{large}{letter}{small}{small_letter}" if small else f"{large}{letter}"
-
-
-def since(timestamp: str | None) -> str:
-    """How long ago that was."""
-    if not timestamp:
-        return UNKNOWN
-    return human_duration((clock.utc() - _time(timestamp)).total_seconds())
-
-
-def _time(timestamp: str) -> datetime:
-    return datetime.fromisoformat(timestamp.replace("Z", "+00:00")).astimezone(UTC)
-
-
-def age(obj: Obj) -> str:
-    """How long the object has existed."""
-    return since(obj["metadata"].get("creationTimestamp"))
-
-
-def name(obj: Obj) -> str:
-    """The object's name."""
-    return str(obj["metadata"].get("name", ""))
-
-
-def _labels(labels: dict[str, str] | None) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or NONE
-
-
-def _term(expression: Obj) -> str:
-    key, values = expression["key"], ",".join(sorted(expression.get("values") or []))
-    forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "DoesNotExist": f"!{key}"}
-    return forms.get(expression["operator"], str(key))
-
-
-def _selector(selector: Obj | None) -> str:
-    """A label selector in one line, as ``kubectl get -o wide`` shows it."""
-    if not selector:
-        return NONE
-    terms = {key: f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()}
-    terms |= {expression["key"]: _term(expression) for expression in selector.get("matchExpressions") or []}
-    return ",".join(text for _, text in sorted(terms.items())) or NONE
-
-
-def _some(items: Iterable[str], *, separator: str = ",", empty: str = NONE) -> str:
-    words = list(items)
-    more = f" + {len(words) - _SHOWN} more..." if len(words) > _SHOWN else ""
-    return separator.join(words[:_SHOWN]) + more if words else empty
 
 
 def _template(obj: Obj) -> Cells:
@@ -91,7 +32,7 @@ def _template(obj: Obj) -> Cells:
     containers = obj["spec"].get("template", {}).get("spec", {}).get("containers") or []
     names = ",".join(container.get("name", "") for container in containers)
     images = ",".join(container.get("image", "") for container in containers)
-    return [names, images, _selector(obj["spec"].get("selector"))]
+    return [names, images, selector_text(obj["spec"].get("selector"))]
 
 
 def deployment(obj: Obj) -> Cells:
@@ -144,8 +85,8 @@ def _job_state(obj: Obj) -> str:
 def _job_duration(status: Obj) -> str:
     if not status.get("startTime"):
         return ""
-    end = _time(status["completionTime"]) if status.get("completionTime") else clock.utc()
-    return human_duration((end - _time(status["startTime"])).total_seconds())
+    end = moment(status["completionTime"]) if status.get("completionTime") else clock.utc()
+    return human_duration((end - moment(status["startTime"])).total_seconds())
 
 
 def service(obj: Obj) -> Cells:
@@ -153,7 +94,7 @@ def service(obj: Obj) -> Cells:
     spec = obj["spec"]
     ports = ",".join(_service_port(port) for port in spec.get("ports") or []) or NONE
     row = [name(obj), spec.get("type", ""), spec.get("clusterIP") or NONE, _external(obj), ports, age(obj)]
-    return [*row, _labels(spec.get("selector"))]
+    return [*row, label_text(spec.get("selector"))]
 
 
 def _service_port(port: Obj) -> str:
@@ -182,7 +123,7 @@ def ingress(obj: Obj) -> Cells:
     spec = obj["spec"]
     hosts = [rule["host"] for rule in spec.get("rules") or [] if rule.get("host")]
     ports = "80, 443" if spec.get("tls") else "80"
-    shown = _some(hosts, empty="*")
+    shown = few(hosts, empty="*")
     return [name(obj), spec.get("ingressClassName") or NONE, shown, ",".join(_balancers(obj)), ports, age(obj)]
 
 
@@ -194,14 +135,14 @@ def endpoints(obj: Obj) -> Cells:
         for port in subset.get("ports") or []
         for address in subset.get("addresses") or []
     ]
-    return [name(obj), _some(pairs), age(obj)]
+    return [name(obj), few(pairs), age(obj)]
 
 
 def endpoint_slice(obj: Obj) -> Cells:
     """An EndpointSlice: ports and addresses."""
     ports = [str(port.get("port", "*")) for port in obj.get("ports") or []]
     addresses = [address for endpoint in obj.get("endpoints") or [] for address in endpoint.get("addresses") or []]
-    shown = [_some(ports, empty=UNSET), _some(addresses, empty=UNSET)]
+    shown = [few(ports, empty=UNSET), few(addresses, empty=UNSET)]
     return [name(obj), obj.get("addressType", ""), *shown, age(obj)]
 
 
@@ -330,7 +271,7 @@ def _metric(wanted: Obj, now: Obj | None) -> str:
 
 def network_policy(obj: Obj) -> Cells:
     """A NetworkPolicy and the pods it is about."""
-    return [name(obj), _selector((obj.get("spec") or {}).get("podSelector")), age(obj)]
+    return [name(obj), selector_text((obj.get("spec") or {}).get("podSelector")), age(obj)]
 
 
 def role(obj: Obj) -> Cells:

@@ -1,4 +1,4 @@
-"""Whether a decoded JSON object fits its kind: type errors in Go's words, unknown and duplicate fields.
+"""Whether a decoded JSON object fits its kind: type errors in Go's words, unknown fields.
 
 Go reports the first value of a wrong type after reading everything, but stops at once where a type reads its own
 JSON (quantities, times, ports): so the latter win. Pure, and changes nothing: what is unknown is dropped later, when
@@ -8,11 +8,9 @@ the object takes its canonical form.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from typing import Any
 
-from bluegreen.localkube import quantities, schema
+from bluegreen.localkube import go_formats, quantities, schema
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.schema import Field, Struct
 from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid
@@ -39,7 +37,7 @@ class Check:
         for key, value in obj.items():
             field = fields.get(key)
             if field is None:
-                self.unknown.append(f'unknown field "{_dotted((path, key), indices=True)}"')
+                self.unknown.append(f'unknown field "{dotted((path, key), indices=True)}"')
             elif value is not None:
                 kind = field.type
                 if kind == "string":
@@ -101,7 +99,7 @@ class Check:
     def bytes(self, struct: Struct, field: Field, value: Any, path: Path) -> None:
         if not isinstance(value, str):
             return self.mismatch(struct, field, value, path)
-        place = corrupt_base64(value)
+        place = go_formats.corrupt_base64(value)
         if place is not None and not self.saved:
             self.saved = f"illegal base64 data at input byte {place}"
         return None
@@ -112,7 +110,7 @@ class Check:
 
 
 def _mismatch(struct: Struct, found: str, path: Path, go: str) -> str:
-    where = f"{struct.go_name}.{_dotted(path, indices=False)}"
+    where = f"{struct.go_name}.{dotted(path, indices=False)}"
     return f"json: cannot unmarshal {found} into Go struct field {where} of type {go}"
 
 
@@ -120,7 +118,7 @@ def _number(value: int | float) -> str:
     return f"number {value!r}"
 
 
-def _dotted(path: Path, *, indices: bool) -> str:
+def dotted(path: Path, *, indices: bool) -> str:
     """A path as strict errors write it (with list indices), or as Go's type errors do (struct fields only)."""
     parts: list[str] = []
     while path:
@@ -149,7 +147,7 @@ def _own_json(struct: Struct, kind: str, value: Any, path: Path) -> None:
     elif not isinstance(value, str):
         raise DecodeError(_mismatch(struct, _KINDS[type(value)], path, "string"))
     else:
-        wrong = wrong_time(value, micro=kind == "microTime")
+        wrong = go_formats.wrong_time(value, micro=kind == "microTime")
         if wrong:
             raise DecodeError(wrong)
 
@@ -193,132 +191,3 @@ def patch_refusal(patched: Obj, why: str) -> ApiError:
     """422 for a patch whose result is not of its kind, or breaks fieldValidation=Strict."""
     text = json.dumps(json.dumps(patched, separators=(",", ":"), ensure_ascii=False), ensure_ascii=False)
     return invalid("", "", "", [Cause("patch", "FieldValueInvalid", f"Invalid value: {text}: {why}")])
-
-
-# -- duplicate fields ----------------------------------------------------------------------------------------------
-class _Pairs(dict[str, Any]):
-    """An object that remembers keys that stood in it more than once."""
-
-    __slots__ = ("twice",)
-    twice: list[str]
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = _Pairs(pairs)
-    found.twice = []
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        found.twice = [key for place, key in enumerate(keys) if key in keys[:place]]
-    return found
-
-
-def duplicate_fields(raw: bytes) -> list[str]:
-    """Fields that stand twice in one object of a JSON text, as strict decoding words them. The text must be JSON."""
-    try:
-        document = json.loads(raw, object_pairs_hook=_pairs)
-    except (ValueError, RecursionError):
-        return []
-    return [f'duplicate field "{path}"' for path in dict.fromkeys(_twice(document, ()))]
-
-
-def _twice(value: Any, path: Path) -> Iterator[str]:
-    if isinstance(value, _Pairs):
-        for key in value.twice:
-            yield _dotted((path, key), indices=True)
-        for key, each in value.items():
-            yield from _twice(each, (path, key))
-    elif isinstance(value, list):
-        for place, each in enumerate(value):
-            yield from _twice(each, (path, place))
-
-
-def strict_errors(raw: bytes, unknown: list[str]) -> list[str]:
-    """All that strict decoding objects to in a JSON text, in its order; ``unknown`` are the fields found unknown."""
-    twice = duplicate_fields(raw)
-    if not (twice and unknown):
-        return [*unknown, *twice]
-    found = _in_order(json.loads(raw, object_pairs_hook=_Listed), (), frozenset(unknown))
-    return list(dict.fromkeys((*found, *unknown)))
-
-
-class _Listed(list[tuple[str, Any]]):
-    """An object with all its keys, however often."""
-
-
-def _in_order(value: Any, path: Path, unknown: frozenset[str]) -> Iterator[str]:
-    if isinstance(value, _Listed):
-        seen: set[str] = set()
-        for key, each in value:
-            name = _dotted((path, key), indices=True)
-            if f'unknown field "{name}"' in unknown:  # what stands in it is not looked at
-                yield f'unknown field "{name}"'
-                continue
-            if key in seen:
-                yield f'duplicate field "{name}"'
-            seen.add(key)
-            yield from _in_order(each, (path, key), unknown)
-    elif isinstance(value, list):
-        for place, each in enumerate(value):
-            yield from _in_order(each, (path, place), unknown)
-
-
-# -- formats that Go reads -----------------------------------------------------------------------------------------
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-_CLEAN_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-
-
-def corrupt_base64(text: str) -> int | None:
-    """The byte at which Go's decoder gives up, None when the text is base64 (line ends are skipped)."""
-    if _CLEAN_BASE64.fullmatch(text):
-        return None
-    kept = [(place, char) for place, char in enumerate(text) if char not in "\r\n"]
-    for start in range(0, len(kept), 4):
-        quantum = kept[start : start + 4]
-        wrong = _corrupt_quantum(quantum, kept[start + 4 :], len(text))
-        if wrong is not None:
-            return wrong
-        if any(char == "=" for _, char in quantum):
-            return None
-    return None
-
-
-def _corrupt_quantum(quantum: list[tuple[int, str]], rest: list[tuple[int, str]], length: int) -> int | None:
-    for j, (place, char) in enumerate(quantum):
-        if char in _BASE64:
-            continue
-        if char != "=" or j < 2:
-            return place
-        if j == 2:
-            if len(quantum) < 4:
-                return length
-            if quantum[3][1] != "=":
-                return quantum[3][0] - 1
-        return rest[0][0] if rest else None
-    return length - len(quantum) if len(quantum) < 4 else None
-
-
-_DIGITS = r"\d\d"
-_LAYOUT: tuple[tuple[str, str], ...] = (
-    *(("2006", r"\d{4}"), ("-", "-"), ("01", _DIGITS), ("-", "-"), ("02", _DIGITS), ("T", "T")),
-    *(("15", _DIGITS), (":", ":"), ("04", _DIGITS), (":", ":"), ("05", _DIGITS)),
-)
-_ZONE = ("Z07:00", r"Z|[+-]\d\d:\d\d")
-_RANGES = (("month", 5, 1, 12), ("day", 8, 1, 31), ("hour", 11, 0, 23), ("minute", 14, 0, 59), ("second", 17, 0, 59))
-
-
-def wrong_time(text: str, *, micro: bool) -> str:
-    """What Go says about a text that is no RFC 3339 time; "" for one that is. ``micro``: six decimals are a must."""
-    fraction = (".000000", r"[.,]\d{6}(?!\d)") if micro else ("", r"(?:[.,]\d+)?")
-    name = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
-    rest = text
-    for element, pattern in (*_LAYOUT, fraction, _ZONE):
-        found = re.match(pattern, rest)
-        if not found:
-            return f'parsing time "{text}" as "{name}": cannot parse "{rest}" as "{element}"'
-        rest = rest[found.end() :]
-    if rest:
-        return f'parsing time "{text}": extra text: "{rest}"'
-    for unit, start, low, high in _RANGES:
-        if not low <= int(text[start : start + 2]) <= high:
-            return f'parsing time "{text}": {unit} out of range'
-    return ""

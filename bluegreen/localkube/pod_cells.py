@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bluegreen.localkube.cells import NONE, Cells, age, name, since
+from bluegreen.localkube.cell_words import NONE, Cells, age, name, since
 from bluegreen.localkube.kinds import Obj
 
 

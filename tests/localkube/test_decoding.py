@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluegreen.localkube import decoding
+from bluegreen.localkube import decoding, duplicate_fields, go_formats
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.status import ApiError
 
@@ -118,9 +118,9 @@ def test_a_patch_whose_result_does_not_fit_is_422() -> None:
 
 def test_duplicate_fields_are_named_by_path() -> None:
     raw = b'{"a": 1, "spec": {"list": [{"b": 1, "b": 2}], "c": 1}, "a": 2}'
-    assert decoding.duplicate_fields(raw) == ['duplicate field "a"', 'duplicate field "spec.list[0].b"']
-    assert decoding.duplicate_fields(b'{"a": {"b": 1}, "b": 1}') == []
-    assert decoding.duplicate_fields(b"no json") == []
+    assert duplicate_fields.duplicate_fields(raw) == ['duplicate field "a"', 'duplicate field "spec.list[0].b"']
+    assert duplicate_fields.duplicate_fields(b'{"a": {"b": 1}, "b": 1}') == []
+    assert duplicate_fields.duplicate_fields(b"no json") == []
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_duplicate_fields_are_named_by_path() -> None:
     ],
 )
 def test_where_go_gives_up_on_base64(text: str, place: int | None) -> None:
-    assert decoding.corrupt_base64(text) == place
+    assert go_formats.corrupt_base64(text) == place
 
 
 def test_a_secret_s_data_is_base64() -> None:
@@ -155,12 +155,12 @@ def test_a_secret_s_data_is_base64() -> None:
     ],
 )
 def test_times(text: str, why: str) -> None:
-    assert decoding.wrong_time(text, micro=False) == why
+    assert go_formats.wrong_time(text, micro=False) == why
 
 
 def test_micro_times_need_their_decimals() -> None:
-    assert decoding.wrong_time("2026-01-01T00:00:00.000000Z", micro=True) == ""
-    assert 'cannot parse "Z" as ".000000"' in decoding.wrong_time("2026-01-01T00:00:00Z", micro=True)
+    assert go_formats.wrong_time("2026-01-01T00:00:00.000000Z", micro=True) == ""
+    assert 'cannot parse "Z" as ".000000"' in go_formats.wrong_time("2026-01-01T00:00:00Z", micro=True)
 
 
 ANYTHING = st.recursive(

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bluegreen.localkube import entries as entries_module
 from bluegreen.localkube import store as store_module
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.status import ApiError
@@ -183,7 +184,7 @@ def test_lists_may_cut_the_kind_off_every_encoded_object() -> None:
 
 
 def test_objects_not_in_use_are_kept_encoded_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "DECODED_BYTES", 500)
+    monkeypatch.setattr(entries_module, "DECODED_BYTES", 500)
     store = Store()
     first = store.put(MAP, config_map("first"))
     for count in range(20):

@@ -9,7 +9,7 @@ import pytest
 
 from bluegreen import clock
 from bluegreen.localkube import tables
-from bluegreen.localkube.cells import human_duration
+from bluegreen.localkube.cell_words import human_duration
 from bluegreen.localkube.kinds import KINDS
 
 Obj = dict[str, Any]

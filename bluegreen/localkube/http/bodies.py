@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from bluegreen.localkube import decoding
+from bluegreen.localkube import decoding, duplicate_fields
 from bluegreen.localkube.http import protobuf, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
 from bluegreen.localkube.json_errors import syntax_error
@@ -145,7 +145,7 @@ def check_fields(
     if validation == "Ignore":
         return []
     if raw and type_ == JSON:
-        odd = decoding.strict_errors(raw, odd) if _may_repeat_a_key(raw, obj) else odd
+        odd = duplicate_fields.strict_errors(raw, odd) if _may_repeat_a_key(raw, obj) else odd
     elif raw and type_ == YAML:
         twice = yaml_text.duplicate_keys(raw)
         odd = [twice, *odd] if twice else odd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bluegreen.localkube import conversion, decoding
+from bluegreen.localkube import conversion, decoding, duplicate_fields
 from bluegreen.localkube.http import bodies, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
 from bluegreen.localkube.kinds import Kind, Obj
@@ -54,14 +54,15 @@ def read(body: bytes, patch_type: str, validation: str) -> Patch:
     if not strict:
         return Patch(patch_type, value, validation)
     if patch_type != "json":
-        return Patch(patch_type, value, validation, decoding.duplicate_fields(body))
+        return Patch(patch_type, value, validation, duplicate_fields.duplicate_fields(body))
     unknown = [
         f'unknown field "[{place}].{key}"'
         for place, operation in enumerate(value)
         for key in operation
         if key not in _OPERATION
     ]
-    return Patch(patch_type, value, validation, [f"json patch {why}" for why in decoding.strict_errors(body, unknown)])
+    odd = duplicate_fields.strict_errors(body, unknown)
+    return Patch(patch_type, value, validation, [f"json patch {why}" for why in odd])
 
 
 def _configuration(body: bytes, validation: str) -> Patch:
@@ -78,7 +79,7 @@ def _configuration(body: bytes, validation: str) -> Patch:
         raise bad_request(
             f"error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {why}"
         )
-    odd = "" if validation == "Ignore" or (as_json and not decoding.duplicate_fields(body)) else _twice(body)
+    odd = "" if validation == "Ignore" or (as_json and not duplicate_fields.duplicate_fields(body)) else _twice(body)
     return Patch("apply", value, validation, [odd] if odd else [])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from bluegreen.localkube.validation import meta, names
-from bluegreen.localkube.validation.containers import PROTOCOLS, port
+from bluegreen.localkube.validation.containers import PROTOCOLS
 from bluegreen.localkube.validation.fields import (
     Causes,
     Obj,
@@ -17,6 +17,7 @@ from bluegreen.localkube.validation.fields import (
     required,
     unless_in,
 )
+from bluegreen.localkube.validation.handlers import port
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _AFFINITIES = ("ClientIP", "None")
