@@ -1,13 +1,12 @@
 """Releases killed with -9 at every boundary and at random moments, mended by ``recover`` or by the next release.
 
-    python -m tests.kill_matrix [--seed N] [--boundaries all|N] [--moments N]
+    python -m tests.matrix kills [--seed N]
 
 Prints a line a kill and a table at the end; exits with 1 when one was not mended. The ordinary tests run a sample.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import signal
 import subprocess
@@ -22,6 +21,11 @@ from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError
 from tests.apps import App, Driven
+from tests.matrix.row import Row
+
+MOMENTS = 200
+LONGEST_S = 4.5
+"""About as long as such a release takes on a small machine."""
 
 SCENARIOS = {"forward": (), "refused": ("--refuse",), "rolled-back": ("--roll-back",)}
 """What the killed release was about to do, and the driver's arguments for it."""
@@ -116,37 +120,35 @@ def moments(longest_s: float, count: int, chance: random.Random) -> Iterable[Kil
         yield Kill(chance.choice([*SCENARIOS]), "at", chance.uniform(0.5, longest_s), chance.random() < 0.5)
 
 
-def main() -> int:
-    """Run the matrix on a cluster of its own."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--boundaries", default="all")
-    parser.add_argument("--moments", type=int, default=200)
-    given = parser.parse_args()
-    chance, lost, survived = random.Random(given.seed), [], 0
+def run(seed: int, count: int | None = None) -> list[Row]:
+    """The matrix on a cluster of its own: every boundary and 200 moments, or ``count`` of each."""
+    chance = random.Random(seed)
     with localkube.running() as cluster, tempfile.TemporaryDirectory() as folder:
         reference = App(cluster, Path(folder))
         reference.released(GOOD)
-        kills = list(boundaries(lambda scenario: writes_of(reference, scenario), chance))
+        places = list(boundaries(lambda scenario: writes_of(reference, scenario), chance))
         reference.remove()
-        if given.boundaries != "all":
-            kills = chance.sample(kills, int(given.boundaries))
-        kills += moments(4.5, given.moments, chance)
-        for number, kill in enumerate(kills, 1):
-            started_s = clock.now_s()
-            app = App(cluster, Path(folder))
-            try:
-                app.released(GOOD)
-                ended, survived = survive(app, kill), survived + 1
-            except AssertionError as error:
-                ended = f"LOST: {error}"
-                lost.append(kill)
-            finally:
-                app.remove()
-            print(f"{number}/{len(kills)} {kill}: {ended} ({clock.now_s() - started_s:.1f} s)", flush=True)
-    print(f"seed {given.seed}: {survived} of {len(kills)} kills survived", *lost, sep="\n  ")
-    return 1 if lost else 0
+        if count is not None:
+            places = chance.sample(places, min(count, len(places)))
+        instants = list(moments(LONGEST_S, MOMENTS if count is None else count, chance))
+        return [
+            _row("driven releases killed with -9 at a write to the API", places, cluster, Path(folder), seed),
+            _row("driven releases killed with -9 at a random moment", instants, cluster, Path(folder), seed),
+        ]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _row(what: str, kills: list[Kill], cluster: localkube.Cluster, folder: Path, seed: int) -> Row:
+    lost: list[str] = []
+    for number, kill in enumerate(kills, 1):
+        started_s = clock.now_s()
+        app = App(cluster, folder)
+        try:
+            app.released(GOOD)
+            ended = survive(app, kill)
+        except AssertionError as error:
+            ended = f"LOST: {error}"
+            lost.append(f"{kill}: {error}")
+        finally:
+            app.remove()
+        print(f"{number}/{len(kills)} {kill}: {ended} ({clock.now_s() - started_s:.1f} s)", file=sys.stderr, flush=True)
+    return Row(what, len(kills), len(kills) - len(lost), seed, wrong=lost)

@@ -1,7 +1,7 @@
 """A release killed with -9 anywhere leaves something that ``recover`` or the next release mends.
 
 Every write that a release makes to the API is a boundary: the process is killed right before it is sent, or right after
-it was answered. Here a seeded sample; ``python -m tests.kill_matrix`` runs them all.
+it was answered. Here a seeded sample; ``python -m tests.matrix kills`` runs them all.
 """
 
 from __future__ import annotations

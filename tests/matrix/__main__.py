@@ -1,0 +1,66 @@
+"""``python -m tests.matrix [PART...]``: run the full matrices and print one table; exits with 1 if anything is not so.
+
+python -m tests.matrix                          all parts, whole: hours on a small machine
+python -m tests.matrix kills --seed 7           one part, other chances
+python -m tests.matrix --quick                  a sample of each part
+python -m tests.matrix --write docs/resilience.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.matrix.parts import PARTS
+from tests.matrix.row import Row
+from tests.matrix.table import figures, page, table, wrong
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if unknown := [name for name in given.parts if name not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    rows: dict[str, list[Row]] = {}
+    for name in given.parts or PARTS:
+        entry = PARTS[name]
+        print(f"--- {name}: {entry.what}", file=sys.stderr, flush=True)
+        rows[name] = list(entry.load().run(given.seed, entry.quick if given.quick else given.count))
+        if given.write:  # after every part: a run of hours that is cut off leaves what it found
+            given.write.write_text(page(rows, _command(sys.argv[1:] if arguments is None else arguments)))
+    print(table(rows))
+    print(figures(rows))
+    if lines := wrong(rows):
+        print(f"\nNot as it must be:\n{lines}")
+    return 0 if all(found and all(row.ok for row in found) for found in rows.values()) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parts = "\n".join(f"  {name:<10} {entry.what}" for name, entry in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.matrix",
+        description=__doc__,
+        epilog=f"parts:\n{parts}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="the parts to run; all when none is named")
+    parser.add_argument("--seed", type=int, default=1, help="chooses cases and moments (default 1)")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--count", type=int, help="cases of each part; all of them by default")
+    size.add_argument("--quick", action="store_true", help="a small sample of each part")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the table as a page, such as docs/resilience.md"
+    )
+    return parser
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "tests.matrix", *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
