@@ -34,12 +34,12 @@ def here() -> Capabilities:
 
 def shim_command(call: str) -> list[str]:
     """A command line that calls a function of the shim in an interpreter that starts fast and imports nothing else."""
-    code = f"import sys; sys.path.append({SHIM_DIRECTORY!r}); import shim; {call}"
+    code = f"import sys; sys.path.append({SHIM_DIRECTORY!r}); from shim import supervisor; {call}"
     return [sys.executable, "-I", "-S", "-c", code]
 
 
 def _namespaces() -> str:
-    result = subprocess.run(shim_command("print(shim.permitted())"), capture_output=True, text=True, timeout=30)
+    result = subprocess.run(shim_command("print(supervisor.permitted())"), capture_output=True, text=True, timeout=30)
     return result.stdout.strip() or "none"
 
 

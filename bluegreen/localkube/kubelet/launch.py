@@ -1,4 +1,4 @@
-"""One running container, seen from the daemon: starts its supervisor (``shim.py``), signals it, learns of its end.
+"""One running container, seen from the daemon: starts its supervisor (``shim``), signals it, learns of its end.
 
 Must be used from the daemon's main thread: the supervisor dies with the thread that started it.
 """
@@ -203,7 +203,7 @@ def _start_shim(spec: ContainerSpec) -> tuple[socket.socket, subprocess.Popen[by
         os.write(description, spec.encoded())
         os.lseek(description, 0, os.SEEK_SET)
         process = subprocess.Popen(
-            [*shim_command("sys.exit(shim.main())"), str(theirs.fileno())],
+            [*shim_command("sys.exit(supervisor.main())"), str(theirs.fileno())],
             stdin=description,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Reading what containers said: which instance's file, which part of it, and following it as it grows.
 
-The files are written by the supervisors (``shim.Log``). Refusals are worded as the kubelet words them.
+The files are written by the supervisors (``shim.output``). Refusals are worded as the kubelet words them.
 """
 
 from __future__ import annotations
