@@ -14,22 +14,17 @@ from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
 from bluegreen.deployments import image_of, kept
-from bluegreen.errors import CannotStartError, HarnessError, TimeoutExpiredError
-from bluegreen.journal import JournalLostError, Record, Step
+from bluegreen.errors import CannotStartError, HarnessError, TakenOverError, TimeoutExpiredError
+from bluegreen.journal import Record, Step
 from bluegreen.kube import Forbidden, NotFound
-from bluegreen.lock import LockLostError
 from bluegreen.moves import Desk
 from bluegreen.origin import origin
 from bluegreen.probe import Probe
 from bluegreen.settings import Settings
 from bluegreen.standing import HopelessError
-from bluegreen.traffic import FencedOffError
 
 CANDIDATE = "candidate"
 """The probe's mark at which the candidate is stood up: harm to live counts from there."""
-
-TAKEN_OVER = (LockLostError, JournalLostError, FencedOffError)
-"""Another process owns the release now."""
 
 
 class Beginning:
@@ -156,7 +151,7 @@ class Beginning:
         try:
             self._desk.deployments.stand_up(record.candidate, record.replicas, record.id)
             self._desk.traffic.preview(record.candidate)
-        except TAKEN_OVER:
+        except TakenOverError:
             raise
         except HarnessError as error:
             self.unavailable = error.sentence

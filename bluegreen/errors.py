@@ -59,3 +59,7 @@ class TimeoutExpiredError(HarnessError):
 
 class NeedsPersonError(HarnessError):
     """Neither going on nor going back is safe: a person has to look. Exit code 7."""
+
+
+class TakenOverError(HarnessError):
+    """The release is not this process' any more: it may change nothing, and whoever owns it puts it in order."""

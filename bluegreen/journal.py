@@ -16,7 +16,7 @@ from typing import Any
 
 from bluegreen import clock, fence
 from bluegreen.colour import Colour, Obj
-from bluegreen.errors import HarnessError
+from bluegreen.errors import HarnessError, TakenOverError
 from bluegreen.kube import Kube
 from bluegreen.settings import Settings
 
@@ -74,7 +74,7 @@ ALLOWED: Mapping[Step, frozenset[Step]] = {
 """Which step may follow which; the steps that mend may be entered again by whoever takes over."""
 
 
-class JournalLostError(HarnessError):
+class JournalLostError(TakenOverError):
     """Somebody else writes the journal now: this process lost its lock and may change nothing any more."""
 
 

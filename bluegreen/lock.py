@@ -16,7 +16,7 @@ from datetime import datetime
 from bluegreen import clock, fence
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
-from bluegreen.errors import CannotStartError, HarnessError, TimeoutExpiredError
+from bluegreen.errors import CannotStartError, HarnessError, TakenOverError, TimeoutExpiredError
 from bluegreen.kube import Kube
 from bluegreen.settings import Settings
 
@@ -25,7 +25,7 @@ RENEWALS = 3
 """Renewals in one duration of the Lease, as client-go's leader election does it."""
 
 
-class LockLostError(HarnessError):
+class LockLostError(TakenOverError):
     """Another process holds the lock now: this one may change nothing any more."""
 
 
@@ -82,6 +82,16 @@ class Lock:
                 raise self._lost
             if self._lease is None:
                 raise LockLostError(f"Lease {self.name} is not held.")
+
+    def holder(self) -> str:
+        """Who holds the lock now, and since when, in one sentence; never raises."""
+        try:
+            spec = (self._kube.get("Lease", self.name) or {}).get("spec", {})
+        except HarnessError as error:
+            return f"Who holds Lease {self.name} now is not known: {error.sentence}"
+        if not spec.get("holderIdentity"):
+            return f"Nobody holds Lease {self.name} now."
+        return f"Lease {self.name} is held by {spec['holderIdentity']} since {spec.get('acquireTime')}."
 
     def release(self) -> None:
         """Stop renewing and let the next one in at once. Never raises: a Lease that is not released runs out."""
@@ -169,7 +179,10 @@ class Lock:
             self._lost = error
         except HarnessError as error:
             if clock.now_s() - self._renewed_s > self.duration_s:
-                self._lost = LockLostError(f"Lease {self.name} ran out and could not be renewed: {error.sentence}")
+                self._lost = LockLostError(
+                    f"Lease {self.name} ran out and could not be renewed: {error.sentence}",
+                    "This release changes nothing any more; the next one or `bluegreen recover` puts it in order.",
+                )
 
     def _write(self, changes: Obj) -> None:
         def decide(found: Obj) -> list[fence.Op]:

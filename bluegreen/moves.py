@@ -24,7 +24,7 @@ from bluegreen.kube import Kube
 from bluegreen.lock import Lock
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
-from bluegreen.traffic import Traffic, pod_ready
+from bluegreen.traffic import Traffic, last_writer, pod_ready, selected
 from bluegreen.verdict import Outcome
 
 GONE_TIMEOUT_S = 45.0
@@ -123,9 +123,11 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
     record = desk.record
     if record.step is not Step.RETIRING:
         desk.enter(Step.RETIRING)
-    if desk.traffic.live() is not record.candidate:
+    service = desk.traffic.service()
+    if selected(service) is not record.candidate:
         raise NeedsPersonError(
-            f"Release {record.id} was verified on {record.candidate}, but live traffic is at {desk.traffic.live()}.",
+            f"Release {record.id} was verified on {record.candidate}, but live traffic is at "
+            f"{selected(service) or 'nobody'}; {last_writer(service)} moved it.",
             "Decide which colour shall serve; `bluegreen status` shows both. Nothing was retired.",
         )
     desk.traffic.preview(None)
@@ -139,10 +141,14 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
 
 
 def revert(desk: Desk, reason: str, outcome: Outcome) -> None:
-    """Before the switch: take the candidate away and leave everything as it was."""
+    """Before the switch: take the candidate away and leave everything as it was.
+
+    Raises NeedsPersonError afterwards when somebody else has moved live traffic meanwhile.
+    """
     desk.enter(Step.REVERTING, reason)
     _take_away(desk)
     desk.close(outcome)
+    _require_served(desk)
 
 
 def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -> None:
@@ -166,6 +172,18 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
             step.detail = f"live traffic is not at {record.candidate}: {reason}"
     _take_away(desk)
     desk.close(outcome)
+    _require_served(desk)
+
+
+def _require_served(desk: Desk) -> None:
+    """Raise NeedsPersonError when somebody else left live traffic where this release did not find it."""
+    service, old = desk.traffic.service(), desk.record.live
+    if selected(service) is not old:
+        raise NeedsPersonError(
+            f"The candidate is removed, but Service {desk.traffic.live_name} selects {selected(service) or 'nobody'}"
+            f" and not {old or 'nobody'}, as before this release; {last_writer(service)} wrote it.",
+            "Decide which colour shall serve, and set the Service's selector; `bluegreen status` shows both colours.",
+        )
 
 
 def _go_back(desk: Desk, old: Colour, deadline: Deadline) -> None:
@@ -245,9 +263,10 @@ def _take_away(desk: Desk) -> None:
 def require_idle(desk: Desk, colour: Colour) -> None:
     """Raise NeedsPersonError when live traffic is at a colour that is about to be removed."""
     desk.lock.check()
-    if desk.traffic.live() is colour:
+    service = desk.traffic.service()
+    if selected(service) is colour:
         raise NeedsPersonError(
-            f"{colour} was to be removed, but the live Service selects it.",
+            f"{colour} was to be removed, but the live Service selects it; {last_writer(service)} wrote that.",
             "Something else moved live traffic. Look at `bluegreen status`, decide, then run `bluegreen recover`.",
         )
 

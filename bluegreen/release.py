@@ -17,17 +17,17 @@ from typing import Any
 
 from bluegreen import clock, confirm, moves, recovery, standing
 from bluegreen.access import Address
-from bluegreen.beginning import CANDIDATE, TAKEN_OVER, Beginning
+from bluegreen.beginning import CANDIDATE, Beginning
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
-from bluegreen.errors import CannotStartError, HarnessError
+from bluegreen.errors import CannotStartError, HarnessError, TakenOverError
 from bluegreen.handle import Handle
 from bluegreen.harm import harm
 from bluegreen.journal import MENDS, Mend, Record, Step
 from bluegreen.kube import Kube, KubeError
 from bluegreen.lock import Lock
 from bluegreen.origin import origin
-from bluegreen.probe.result import SWITCH, SWITCHED, ProbeResult
+from bluegreen.probe.result import SWITCH, SWITCHED, UNSERVED, ProbeResult
 from bluegreen.retire import retire
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
@@ -102,7 +102,7 @@ class Release:
         self._mark(SWITCH)
         try:
             moves.switch(self.desk)
-        except TAKEN_OVER:
+        except TakenOverError:
             raise
         except HarnessError as error:
             self.switched = self._colour_now() is record.candidate
@@ -114,9 +114,11 @@ class Release:
         self._mark(SWITCHED)
 
     def watch_tick(self) -> None:
-        """One cheap look at what serves after the switch. Raises ProductionError with the reason."""
+        """One cheap look at what serves after the switch. Raises ProductionError with the reason, and ForeignWriteError
+        when somebody else moved live traffic."""
         record = self.desk.record
         self.lock.check()
+        self.desk.traffic.require(record.candidate)
         self._look_at_endpoints(record.candidate)
         target = moves.target(self.desk, record.version)
         if not confirm.ask(target).good(target) and not (answer := confirm.ask(target)).good(target):
@@ -133,7 +135,7 @@ class Release:
 
     def roll_back(self, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -> None:
         """Move live traffic back and remove the candidate. Raises NeedsPersonError when that is not safe."""
-        self._mark("roll back")
+        self._mark(UNSERVED if self.desk.record.first else "roll back")
         moves.roll_back(self.desk, reason, outcome)
         self._end()
 
@@ -145,8 +147,8 @@ class Release:
     def abort(self, reason: str, outcome: Outcome = Outcome.INTERRUPTED) -> Outcome:
         """Whatever is right in the present phase: nothing, revert, roll back or finish. May be called again.
 
-        Returns how the release ended: ``outcome``; ``switched`` when it had been verified already; ``harness-failed``
-        when another process owns the release now and puts it in order. Raises NeedsPersonError.
+        Returns how the release ended: ``outcome``; ``switched`` when it had been verified already. Raises
+        NeedsPersonError, and TakenOverError when another process owns the release now and puts it in order.
         """
         phase = self._phase
         how = Mend.NOTHING if phase is None else MENDS[phase]
@@ -157,12 +159,7 @@ class Release:
             Mend.FINISH: self.finish,
             Mend.NOTHING: self._end,
         }
-        try:
-            turns[how]()
-        except TAKEN_OVER as error:
-            self.progress(str(error))
-            self._end()
-            return Outcome.HARNESS_FAILED
+        turns[how]()
         return Outcome(self.desk.record.outcome) if phase is not None else outcome
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bluegreen import clock, fence
 from bluegreen.colour import NOBODY, Colour, Obj, live_colour
-from bluegreen.errors import HarnessError
+from bluegreen.errors import CannotStartError, HarnessError, TakenOverError
 from bluegreen.fence import Op
 from bluegreen.kube import Kube
 from bluegreen.settings import Settings
@@ -28,7 +28,7 @@ class ForeignWriteError(HarnessError):
     """Something else wrote the live selector since this release read it: this release may not move traffic."""
 
 
-class FencedOffError(HarnessError):
+class FencedOffError(TakenOverError):
     """A newer release stamped its epoch on the object: this one was taken over and changes nothing any more."""
 
 
@@ -68,8 +68,11 @@ class Traffic:
         return self.settings.preview_service_name
 
     def live(self) -> Colour | None:
-        """The colour that the live Service selects now; None when it selects nobody."""
-        return live_colour(self.service())
+        """The colour that the live Service selects now; None when it selects nobody.
+
+        Raises ForeignWriteError, naming who wrote it, when the selector is no colour's.
+        """
+        return selected(self.service())
 
     def service(self) -> Obj:
         """The live Service as it is now. Raises HarnessError when there is none."""
@@ -93,9 +96,9 @@ class Traffic:
         """Move live traffic from one colour to another; nobody is None. Returns the Service as patched.
 
         Raises ForeignWriteError when the selector is neither what it was nor what it shall be, and FencedOffError when
-        a newer release owns the Service. It is no error when the move has already happened.
+        a newer release owns the Service. A move that somebody else made is not taken for this one's.
         """
-        wanted = _version(after)
+        wanted, tried = _version(after), len(self.patches)
 
         def decide(found: Obj) -> list[Op]:
             require_epoch(found, self.epoch)
@@ -107,10 +110,16 @@ class Traffic:
             "Service",
             self.live_name,
             decide,
-            landed=lambda found: epoch_of(found) == self.epoch and self._selects(found, wanted),
+            landed=lambda found: (
+                len(self.patches) > tried and epoch_of(found) == self.epoch and self._selects(found, wanted)
+            ),
             manager=MANAGER,
             sent=lambda ops: self.patches.append(Patch(self.live_name, tuple(ops), clock.micro_timestamp())),
         )
+
+    def require(self, colour: Colour | None) -> None:
+        """Raise ForeignWriteError, naming who wrote it and when, unless the live Service selects this colour."""
+        self._require_selector(self.service(), colour)
 
     def preview(self, colour: Colour | None) -> None:
         """Point the preview Service at a colour, or at nobody: an idle preview never answers from live pods."""
@@ -146,6 +155,14 @@ def switch_operations(selector: Mapping[str, str], epoch: str, version: str) -> 
         fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", epoch),
         {"op": "replace", "path": "/spec/selector/version", "value": version},
     ]
+
+
+def selected(service: Obj) -> Colour | None:
+    """The colour that a Service selects; None for nobody. Raises ForeignWriteError for a selector of no colour."""
+    try:
+        return live_colour(service)
+    except CannotStartError as error:
+        raise ForeignWriteError(f"{error.sentence} {last_writer(service)} wrote it.", error.remedy) from error
 
 
 def epoch_of(obj: Obj) -> str:

@@ -40,6 +40,7 @@ class Outcome(StrEnum):
     HARNESS_FAILED = "harness-failed"  # the harness itself broke; reverted
     COULD_NOT_START = "could-not-start"  # bad input, locked, not permitted; nothing was changed
     NO_EVIDENCE = "no-evidence"  # nothing failed, but a stage has no test that ran and passed; not switched
+    LOCK_LOST = "lock-lost"  # the release is another process' now, or nobody's; this one changed nothing more
     ROLLED_BACK = "rolled-back"  # switched, failed there, and switched back
     NEEDS_PERSON = "needs-person"  # neither going on nor going back is safe
 
@@ -50,6 +51,7 @@ EXIT_CODES: Mapping[Outcome, int] = {
     Outcome.GATE_FAILED: 1,
     Outcome.INTERRUPTED: 2,
     Outcome.HARNESS_FAILED: 3,
+    Outcome.LOCK_LOST: 3,
     Outcome.COULD_NOT_START: 4,
     Outcome.NO_EVIDENCE: 5,
     Outcome.ROLLED_BACK: 6,

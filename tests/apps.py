@@ -172,8 +172,18 @@ class App:
             deployment = self.deployment(colour)
             size = deployment["spec"]["replicas"] if deployment is not None else 0
             assert (size > 0) is (colour is live), f"{colour} has {size} pods, live is {live}"
-            assert len(self.pods(colour)) == size
+            self.await_size(colour)
         assert self.endpoints() == (set(self.pods(live)) if live is not None else set())
+
+    def await_size(self, colour: Colour) -> None:
+        """Wait until a colour has as many pods as its Deployment asks for: its autoscaler may just have changed that."""
+        deadline = Deadline(20)
+        while True:
+            deployment, pods = self.deployment(colour), self.pods(colour)
+            size = deployment["spec"]["replicas"] if deployment is not None else 0
+            if len(pods) == size:
+                return
+            assert not deadline.expired, f"{colour} has to have {size} pods, but has {pods}"
 
     @contextmanager
     def watched(self) -> Iterator[list[str]]:

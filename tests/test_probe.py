@@ -16,7 +16,7 @@ import pytest
 from bluegreen import clock
 from bluegreen.probe import SWITCH, SWITCHED, Answer, Probe, ProbeResult, summarise
 from bluegreen.probe.controller import ProbeDiedError
-from bluegreen.probe.result import BUCKETS_LIMIT, percentile
+from bluegreen.probe.result import BUCKETS_LIMIT, UNSERVED, percentile
 from tests.backend import backend
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,6 +71,18 @@ def test_in_a_first_release_counting_begins_with_the_first_good_answer() -> None
     assert found.counted_from == "2026-01-01T00:00:01.000Z"
     assert sum(bucket.failed for bucket in found.timeline) == 1
     assert result(*answers).failed == 3
+
+
+def test_once_traffic_was_taken_back_to_nobody_no_failure_is_a_lost_request() -> None:
+    answers = [
+        answer(101.0),
+        answer(101.5, error="cut"),
+        answer(102.0, ms=600.0, error="cut"),
+        answer(103.0, error="refused"),
+    ]
+    found = result(answer(100.0, error="refused"), *answers, marks=[(UNSERVED, 102.5)], first=True)
+    assert (found.requests, found.failed, found.not_counted) == (2, 1, 3)
+    assert found.longest_gap_ms == pytest.approx(500.0)
 
 
 def test_a_first_release_that_nobody_ever_answered_counts_nothing() -> None:

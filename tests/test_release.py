@@ -13,7 +13,7 @@ import yaml
 from bluegreen import localkube, rollback
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
-from bluegreen.errors import CannotStartError, NeedsPersonError
+from bluegreen.errors import CannotStartError, NeedsPersonError, TakenOverError
 from bluegreen.kube import Forbidden, connect_handle
 from bluegreen.lock import LockLostError
 from bluegreen.release import ProductionError, Release
@@ -81,6 +81,9 @@ def test_a_first_release_that_is_refused_leaves_traffic_to_nobody(app: App) -> N
     release.close()
     assert app.live is None
     assert app.deployment(Colour.BLUE) is None
+    felt = release.record["probe"]
+    assert felt["failed"] == 0, felt["first_failures"]
+    assert felt["not_counted"] > 0
     app.at_rest()
 
 
@@ -124,7 +127,8 @@ def test_a_selector_that_somebody_else_wrote_stops_the_release_and_names_them(ap
     app.kube.json_patch("Service", "gremlinsai-service", other, manager="somebody-else")
     with pytest.raises(ForeignWriteError, match="somebody-else"):
         release.promote()
-    assert release.abort("the switch was refused", Outcome.HARNESS_FAILED) is Outcome.HARNESS_FAILED
+    with pytest.raises(NeedsPersonError, match="somebody-else"):
+        release.abort("the switch was refused", Outcome.HARNESS_FAILED)
     release.close()
     assert app.live is None
     assert app.deployment(Colour.GREEN) is None
@@ -170,7 +174,9 @@ def test_a_release_that_was_taken_over_changes_nothing_any_more(app: App) -> Non
         frozen.desk.traffic.move(Colour.BLUE, Colour.GREEN)
     with pytest.raises(FencedOffError):
         frozen.desk.deployments.scale(Colour.BLUE, 0)
-    assert frozen.abort("woken up") is Outcome.HARNESS_FAILED
+    with pytest.raises(TakenOverError):
+        frozen.abort("woken up")
+    assert later.id in frozen.lock.holder()
     frozen.close()
     assert app.live is Colour.BLUE
     later.promote()

@@ -123,6 +123,7 @@ def test_exit_codes_are_those_documented() -> None:
         "gate-failed": 1,
         "interrupted": 2,
         "harness-failed": 3,
+        "lock-lost": 3,
         "could-not-start": 4,
         "no-evidence": 5,
         "rolled-back": 6,

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from bluegreen.clock import Deadline
-from bluegreen.errors import CannotStartError, HarnessError, InputError, NeedsPersonError
+from bluegreen.errors import CannotStartError, HarnessError, InputError, NeedsPersonError, TakenOverError
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
 from bluegreen.verdict import Outcome, Verdict, gate_verdict, stage_verdict
@@ -45,6 +45,7 @@ class Owner:
         self.finding = ""  # harm to live, found by the watching thread
         self._gate_time = Deadline(settings.validation_timeout)
         self._over = threading.Event()
+        self._acting = threading.RLock()  # held while the release is ended: by the tests' thread or the watching one
         self._turning = threading.Lock()  # held while the gate is ended, or left for the switch
         self._watching = "gate"  # what the watching thread looks at: gate, production, or nothing
         self._ending = False
@@ -128,15 +129,16 @@ class Owner:
         except NeedsPersonError as error:
             self._end(Outcome.NEEDS_PERSON, str(error))
         except HarnessError as error:
-            self._end(self._after_failed_promotion(), str(error))
+            self._after_failed_promotion(str(error))
         return self.problem
 
-    def _after_failed_promotion(self) -> Outcome:
+    def _after_failed_promotion(self, problem: str) -> None:
         """Rolled back where the switch had been made; otherwise the candidate is taken away."""
         assert self.release is not None
         if self.release.switched:
-            return Outcome.ROLLED_BACK
-        return self.release.abort("the switch was refused", Outcome.HARNESS_FAILED)
+            self._end(Outcome.ROLLED_BACK, problem)
+        else:
+            self.abort(Outcome.HARNESS_FAILED, problem)
 
     def record(self, report: pytest.TestReport) -> None:
         """Take a test's report; a failure in production switches back at once."""
@@ -147,17 +149,19 @@ class Owner:
             self._roll_back(f"{test.nodeid.rpartition('::')[2]}: {said}")
 
     def _roll_back(self, reason: str) -> None:
+        """Once: the watching thread and the tests' thread may both find a reason."""
         assert self.release is not None
-        self._watching = ""
-        with suppress(OSError):
-            self.state.change(stop=f"not run: rolled back: {reason}")
-        try:
-            self.release.roll_back(reason)
-            self._end(Outcome.ROLLED_BACK, reason)
-        except NeedsPersonError as error:
-            self._end(Outcome.NEEDS_PERSON, str(error))
-        except HarnessError as error:
-            self._end(Outcome.NEEDS_PERSON, f"{reason}; and the way back failed: {error}")
+        with self._acting:
+            if self.outcome is not None:
+                return
+            self._watching = ""
+            with suppress(OSError):
+                self.state.change(stop=f"not run: rolled back: {reason}")
+            try:
+                self.release.roll_back(reason)
+                self._end(Outcome.ROLLED_BACK, reason)
+            except HarnessError as error:
+                self._end_badly(error, f"{reason}; and the way back failed: {error}")
 
     def _watch(self) -> None:
         """Beside the tests: end the gate when live is harmed, and tell of harm to production after the switch."""
@@ -184,25 +188,31 @@ class Owner:
             raise HarnessError(sentence)
 
     def _found(self, watching: str, finding: str) -> None:
-        """Tell everybody; a test of the gate that runs or hangs is ended too, for nothing it could say matters now."""
+        """Tell everybody; a test of the gate that runs or hangs is ended too, for nothing it could say matters now.
+
+        After the switch traffic goes back from here, at once: a test that takes its time keeps nobody waiting.
+        """
         if watching == "gate":
             self.finding = finding
             self.state.change(stop=f"not run: {finding}")
             os.kill(os.getpid(), signal.SIGINT)
         else:
-            self.state.change(harm=finding)
+            with suppress(OSError):
+                self.state.change(harm=finding)
+            self._roll_back(finding)
 
     # -- ending -----------------------------------------------------------------------------------------------------
     def conclude(self) -> None:
         """All tests have run: finish the release, or take it back."""
-        if self.outcome is not None or self.release is None:
-            return
-        self._over.set()
-        self._ending = True
-        if self.phase == "production" and self.state.read().phase == "production":
-            self._conclude_production()
-        else:
-            self._conclude_gate()
+        with self._acting:
+            if self.outcome is not None or self.release is None:
+                return
+            self._over.set()
+            self._ending = True
+            if self.phase == "production" and self.state.read().phase == "production":
+                self._conclude_production()
+            else:
+                self._conclude_gate()
 
     def _conclude_production(self) -> None:
         assert self.release is not None
@@ -212,11 +222,9 @@ class Owner:
             return
         try:
             self.release.finish()
+            self._end(Outcome.SWITCHED, "")
         except HarnessError as error:
-            said = f"the new version is live and verified; retiring the old one failed: {error}"
-            self._end(Outcome.NEEDS_PERSON, said)
-            return
-        self._end(Outcome.SWITCHED, "")
+            self._end_badly(error, f"the new version was verified; retiring the old one failed: {error}")
 
     def _conclude_gate(self) -> None:
         assert self.release is not None
@@ -230,24 +238,30 @@ class Owner:
             outcome, reason = _gate_outcome(worst), _reason(verdicts)
         try:
             self.release.revert(reason, outcome)
-        except NeedsPersonError as error:
-            outcome, reason = Outcome.NEEDS_PERSON, str(error)
+            self._end(outcome, reason)
         except HarnessError as error:
-            outcome, reason = Outcome.NEEDS_PERSON, f"{reason}; and taking the candidate away failed: {error}"
-        self._end(outcome, reason)
+            self._end_badly(error, f"{reason}; and taking the candidate away failed: {error}")
 
     def abort(self, outcome: Outcome, reason: str) -> None:
         """The run was cut short: undo what was done so far, whatever that is."""
-        if self.outcome is not None or self.release is None:
-            return
-        self._over.set()
-        self._ending = True
-        try:
-            reached = self.release.abort(reason, outcome)
-        except HarnessError as error:
-            self._end(Outcome.NEEDS_PERSON, f"{reason}; and undoing it failed: {error}")
-            return
-        self._end(reached, reason)
+        with self._acting:
+            if self.outcome is not None or self.release is None:
+                return
+            self._over.set()
+            self._ending = True
+            try:
+                self._end(self.release.abort(reason, outcome), reason)
+            except HarnessError as error:
+                self._end_badly(error, f"{reason}; and undoing it failed: {error}")
+
+    def _end_badly(self, error: HarnessError, problem: str) -> None:
+        """The last move failed. Where another process owns the release now, that one puts it in order, nobody else."""
+        assert self.release is not None
+        if isinstance(error, TakenOverError):
+            said = str(error) if self.finding in ("", str(error)) else f"{self.finding} {error}"
+            self._end(Outcome.LOCK_LOST, f"{said} {self.release.lock.holder()}")
+        else:
+            self._end(Outcome.NEEDS_PERSON, str(error) if isinstance(error, NeedsPersonError) else problem)
 
     def close(self) -> None:
         """Stop everything that runs beside the tests."""

@@ -28,6 +28,7 @@ HEADLINES = {
     Outcome.NO_EVIDENCE: "nothing failed, but a stage proved nothing; live traffic never moved",
     Outcome.INTERRUPTED: "interrupted, and everything put back",
     Outcome.HARNESS_FAILED: "the harness itself failed, and put everything back",
+    Outcome.LOCK_LOST: "the lock was lost; this run changed nothing more",
     Outcome.COULD_NOT_START: "could not start; nothing was changed",
     Outcome.ROLLED_BACK: "switched, failed there, and rolled back",
     Outcome.NEEDS_PERSON: "a person has to look",

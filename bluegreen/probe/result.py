@@ -14,6 +14,9 @@ from typing import Any
 SWITCH = "switch"  # the mark set right before the live selector is patched
 SWITCHED = "switched"  # the mark set when the switch is confirmed
 
+UNSERVED = "nobody serves"
+"""The mark set right before live traffic is taken back to nobody: nothing is lost from there on, nothing counts."""
+
 BUCKETS_LIMIT = 240  # buckets of the timeline, enough for a picture 1,000 pixels wide
 CLOSE_UP_S = (2.0, 4.0)  # seconds before and after the switch of which every single answer is kept
 DURING_S = 2.0  # at least this long after the patch counts as "during": traffic moves within 0.2 s on a real cluster
@@ -100,8 +103,8 @@ class ProbeResult:
 
     ``longest_gap_ms``: the longest time without a good answer, from the end of one to the end of the next.
     ``counted_from``: when counting began; None as long as nothing counts (a first release: nothing serves yet).
-    ``not_counted``: requests before that. ``late_ms``: how late the probe itself was at worst; a gap that is no
-    longer than this is the machine's fault, not the release's.
+    ``not_counted``: requests before that, and after live traffic was taken back to nobody. ``late_ms``: how late the
+    probe itself was at worst; a gap that is no longer than this is the machine's fault, not the release's.
     """
 
     requests: int
@@ -147,11 +150,14 @@ def summarise(
     """The result of all answers so far.
 
     ``marks`` and ``started_s`` are monotonic, ``started`` is the same moment by the wall clock. ``from_first_good``:
-    nothing served when the probe started, so that only what follows the first good answer counts.
+    nothing served when the probe started, so that only what follows the first good answer counts; and of that only
+    what was over before the mark ``UNSERVED``.
     """
     every = sorted(answers, key=lambda answer: answer.at_s)
     counted_from_s = _counted_from(every, started_s, from_first_good)
-    counted = [] if counted_from_s is None else [answer for answer in every if answer.at_s >= counted_from_s]
+    until_s = dict(reversed(marks)).get(UNSERVED, math.inf)
+    counted = [answer for answer in every if counted_from_s is not None and answer.at_s >= counted_from_s]
+    counted = [answer for answer in counted if answer.ended_s < until_s]
     failures = [answer for answer in counted if not answer.ok]
     bucket_s = _bucket_width(every, started_s)
     return ProbeResult(

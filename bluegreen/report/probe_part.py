@@ -49,7 +49,10 @@ def _left_out(probe: Mapping[str, Any]) -> str:
     number = probe.get("not_counted") or 0
     if not number:
         return ""
-    return f"Nothing served before: counted from the first good answer; {number:,} requests earlier are left out."
+    return (
+        f"{number:,} requests are left out: nothing served before the first good answer, or after traffic was taken "
+        "back to nobody."
+    )
 
 
 def _handover(probe: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ BANNERS: Mapping[str, Banner] = {
     "rolled-back": Banner("bad", "Rolled back", "{image} was live, failed there, and traffic went back to {before}."),
     "interrupted": Banner("neutral", "Interrupted", "The release was interrupted and everything was put back."),
     "harness-failed": Banner("bad", "Harness failed", "The harness itself failed and put everything back."),
+    "lock-lost": Banner("bad", "Lock lost", "Another run may own the release now. This one changed nothing more."),
     "could-not-start": Banner("neutral", "Could not start", "Nothing was changed."),
     "needs-person": Banner("alarm", "Needs a person", "Neither going on nor going back is safe. Please look now."),
 }
