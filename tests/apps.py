@@ -176,7 +176,7 @@ class App:
         assert self.endpoints() == (set(self.pods(live)) if live is not None else set())
 
     def await_size(self, colour: Colour) -> None:
-        """Wait until a colour has the pods its Deployment asks for: its autoscaler may just have changed their number."""
+        """Wait until a colour has the pods its Deployment asks for: an autoscaler may just have changed it."""
         deadline = Deadline(20)
         while True:
             deployment, pods = self.deployment(colour), self.pods(colour)
