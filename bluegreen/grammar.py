@@ -7,6 +7,7 @@ touches a file or a cluster, or repeats the text that it refuses (it might be a 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -244,6 +245,23 @@ def path(value: str) -> str:
     """The path of a URL, from its leading slash on."""
     if not re.fullmatch(r"/[!-~]*", value):
         raise Refused("it is not the path of a URL.", "Start it with '/' and leave out host, port and blanks.")
+    return value
+
+
+def optional_path(value: str) -> str:
+    """The path of a URL; ``none`` or nothing for an application that has no such path."""
+    return "" if value in ("", "none") else path(value)
+
+
+def command(value: str) -> str:
+    """A command with its arguments, separated by blanks and quoted as in a shell."""
+    try:
+        words = shlex.split(value)
+    except ValueError as problem:
+        why = f"it cannot be taken apart into words ({problem})."
+        raise Refused(why, "Quote it as in a shell, for example sh -c 'kill -USR1 1'.") from None
+    if not words or "\0" in value:
+        raise Refused("it is not a command.", "Write for example kill -USR1 1")
     return value
 
 

@@ -165,11 +165,29 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DRAIN_PATH",
-        grammar.path,
-        None,
-        "A path that tells a pod to let go of its clients (POST) and counts those left (GET); without it the old "
-        "colour drains by its preStop hook.",
+        grammar.optional_path,
+        "/api/v1/admin/drain",
+        "A path that tells a pod to let go of its clients (POST); none when there is none. A pod that answers 404 is "
+        "left to its preStop hook.",
         "PATH",
+        blank=True,
+    ),
+    Setting(
+        "DRAIN_COMMAND",
+        grammar.command,
+        None,
+        "A command that tells a pod to let go of its clients, run in its first container instead of asking DRAIN_PATH; "
+        "it begins the drain and does not wait for its end.",
+        "COMMAND",
+    ),
+    Setting(
+        "DRAIN_COUNT_PATH",
+        grammar.optional_path,
+        "/api/v1/admin/connections",
+        "A path where a pod states how many clients it has (GET), as JSON with open_connections, connections or "
+        "in_flight, and perhaps clients by kind; none when there is none.",
+        "PATH",
+        blank=True,
     ),
     Setting(
         "REPLICAS",
@@ -315,6 +333,8 @@ class Settings:
     post_switch_watch: float
     drain_timeout: float
     drain_path: str
+    drain_command: str
+    drain_count_path: str
     replicas: int
     min_replicas: int
     max_replicas: int

@@ -21,7 +21,7 @@ def app(cluster: localkube.Cluster, tmp_path: Path) -> Iterator[App]:
     app.remove()
 
 
-@pytest.mark.parametrize("drain", ["", "/api/v1/admin/drain"], ids=["preStop", "told to drain"])
+@pytest.mark.parametrize("drain", ["none", "/api/v1/admin/drain"], ids=["preStop", "told to drain"])
 def test_no_user_feels_a_release_a_roll_back_and_the_end_of_the_old_colour(app: App, drain: str) -> None:
     first = app.released("v1.0.0")
     assert first.handle is not None

@@ -304,15 +304,6 @@ def test_rollback_without_anything_before_cannot_start(app: App) -> None:
     app.at_rest()
 
 
-def test_an_application_that_can_be_told_drains_and_is_watched_doing_so(app: App) -> None:
-    app.released("v1.0.0")
-    release = app.released("v1.1.0", DRAIN_PATH="/api/v1/admin/drain", DRAIN_TIMEOUT="5")
-    drain = release.record["drain"]
-    assert (drain["observed"], drain["clients_left"]) == (True, 0), drain
-    assert release.record["probe"]["failed"] == 0
-    app.at_rest()
-
-
 def test_no_secret_is_in_anything_that_a_refused_release_leaves(app: App) -> None:
     canaries = {setting.name: f"canary-{setting.name.lower()}-5f2e" for setting in SETTINGS if setting.secret}
     del canaries["ENCRYPTION_KEY"]  # has a form of its own, which a canary has not

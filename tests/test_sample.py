@@ -10,16 +10,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
 import pytest
+from websocket import ABNF, WebSocket
 
+from bluegreen.clock import Deadline
 from bluegreen.metrics import parse
 from bluegreen.sample import faults
 from bluegreen.sample.app import App
 from bluegreen.sample.http import BODY_LIMIT
 from bluegreen.sample.settings import SampleSettings, SettingsError, load
+from bluegreen.sample.websocket import GOING_AWAY
 from tests.backend import Backend, backend
 
 HEALTH, READY, LIVE = (f"/api/v1/health/{name}" for name in ("health", "ready", "live"))
@@ -234,6 +238,68 @@ def test_drain_can_be_asked_for_and_watched(sample: Backend) -> None:
             assert client.get(READY).status_code == 503
             assert client.get("/").status_code == 200
         assert other.process.poll() is None
+
+
+def test_clients_are_counted_by_what_they_do(sample: Backend) -> None:
+    def clients() -> dict[str, int]:
+        found: dict[str, int] = httpx.get(sample.url + "/api/v1/admin/connections").json()["clients"]
+        return found
+
+    with ExitStack() as stack:
+        idle = stack.enter_context(httpx.Client(base_url=sample.url))
+        idle.get("/")
+        for path in ("/api/v1/poll?seconds=30", "/api/v1/stream?chunks=30&interval=1", "/api/v1/slow?seconds=30"):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", sample.port)))
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        stack.enter_context(web_socket(sample.port))
+        wanted = {"idle": 1, "requests": 1, "long_polls": 1, "streams": 1, "websockets": 1}
+        deadline = Deadline(10)
+        while (found := clients()) != wanted:
+            assert not deadline.expired, found
+    deadline = Deadline(10)
+    while clients()["websockets"]:
+        assert not deadline.expired
+
+
+@contextmanager
+def web_socket(port: int) -> Iterator[WebSocket]:
+    """A client's WebSocket, by a library that is not ours."""
+    client = WebSocket()
+    client.connect(f"ws://127.0.0.1:{port}/api/v1/socket", timeout=10)
+    try:
+        yield client
+    finally:
+        client.shutdown()  # close() leaves the connection open when the other end has said goodbye first
+
+
+def test_a_web_socket_echoes_and_is_asked_to_close_when_draining() -> None:
+    with backend() as running, web_socket(running.port) as client:
+        for message in ("short", "m" * 300, "l" * 70_000):
+            client.send(message)
+            assert client.recv() == message
+        client.ping(b"there?")
+        assert client.recv_data_frame(True)[1].data == b"there?"
+        httpx.post(running.url + "/api/v1/admin/drain")
+        opcode, payload = client.recv_data()
+        assert (opcode, payload) == (ABNF.OPCODE_CLOSE, GOING_AWAY.to_bytes(2, "big"))
+
+
+def test_a_web_socket_needs_a_handshake(sample: Backend) -> None:
+    assert httpx.get(sample.url + "/api/v1/socket").status_code == 400
+
+
+def test_a_long_poll_ends_with_news_or_with_its_time(sample: Backend) -> None:
+    assert httpx.get(sample.url + "/api/v1/poll?seconds=0.05").json()["conversations"] == []
+    answers: list[Any] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(httpx.get(sample.url + "/api/v1/poll?seconds=20", timeout=30).json())
+    )
+    asking.start()
+    while not httpx.get(sample.url + "/api/v1/admin/connections").json()["clients"]["long_polls"]:
+        pass
+    made = httpx.post(sample.url + "/api/v1/conversations", json={"title": "news"}).json()
+    asking.join()
+    assert [one["id"] for one in answers[0]["conversations"]] == [made["id"]]
 
 
 def test_sigterm_lets_a_request_finish_and_exits_with_0() -> None:

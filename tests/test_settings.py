@@ -201,6 +201,8 @@ BAD: list[tuple[str, str]] = [
     ("METRICS", "1requests:counter"),
     ("REQUEST_COUNTER", "requests total"),
     ("DRAIN_PATH", "admin/drain"),
+    ("DRAIN_COUNT_PATH", "http://x/count"),
+    ("DRAIN_COMMAND", "sh -c 'kill"),
     ("INGRESS_HOST", "https://example.com"),
     ("INGRESS_HOST", "Example.com"),
     ("INGRESS_HOST", "*.*.example.com"),

@@ -6,7 +6,7 @@ Paths and JSON go in, JSON comes out, or a ``KubeError``. Every request has a ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -104,7 +104,7 @@ class Transport:
             raise from_status(what, response.status, _json_object(response.data))
         return response
 
-    def websocket(self, path: str, query: Mapping[str, str], what: str) -> Any:
+    def websocket(self, path: str, query: Sequence[tuple[str, str]], what: str) -> Any:
         """An open websocket (of websocket-client, as the official client opens it); raises ``Unreachable``."""
         from kubernetes.stream.ws_client import create_websocket, get_websocket_url
         from websocket import WebSocketException
@@ -133,7 +133,7 @@ class Transport:
             headers["Authorization"] = configuration.get_basic_auth_token()
         return headers
 
-    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+    def _url(self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> str:
         return f"{self.server}{path}?{urlencode(query)}" if query else f"{self.server}{path}"
 
     def _send(self, method: str, url: str, data: bytes | None, content_type: str, timeout: Any) -> BaseHTTPResponse:

@@ -36,12 +36,13 @@ async def serve(settings: SampleSettings) -> int:
 
 
 async def stop_gracefully(app: App) -> None:
-    """Drain: finish what is in flight, let idle connections go, then close; at the latest after ``drain_s``."""
+    """Drain: finish what is in flight, let idle connections go, then close; at the latest ``drain_s`` after it began
+    to drain, be that now or when it was told to."""
     app.drain()
     started_s = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(app.settings.drain_s):
-            await asyncio.sleep(app.settings.linger_s)
+        await asyncio.sleep(app.settings.linger_s)
+        async with asyncio.timeout_at(app.http.drain_begun_s + app.settings.drain_s):
             await app.http.until_no_connections()
     except TimeoutError:
         pass  # what is still open is counted in the line below and cut

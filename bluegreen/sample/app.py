@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from bluegreen.sample import websocket
 from bluegreen.sample.faults import FAULTS, now_s
 from bluegreen.sample.http import Request, Response, Server, json_response
 from bluegreen.sample.metrics import CONTENT_TYPE, Metrics, process_families
@@ -17,7 +19,10 @@ from bluegreen.sample.settings import SampleSettings
 HEALTH = "/api/v1/health/"
 ADMIN = "/api/v1/admin/"
 CONVERSATIONS_LIMIT = 1000  # the oldest is forgotten, so that a load test does not fill the memory
-SLOW_LIMIT_S = 60.0  # the longest that /slow and /stream can be asked to take
+SLOW_LIMIT_S = 60.0  # the longest that /slow, /stream and /poll can be asked to take
+
+LASTING = {"/api/v1/poll": "long_polls", "/api/v1/stream": "streams", "/api/v1/socket": "websockets"}
+"""Paths whose clients stay for long, and what such a client is called in the count of those still there."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -32,6 +37,7 @@ class App:
         self.http = Server(self.answer, settings.idle_s)
         self.metrics_http = Server(self.answer_metrics, settings.idle_s)
         self._conversations: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._news = asyncio.Condition()  # told of every new conversation
         self._routes: dict[str, dict[str, Endpoint]] = {
             "/": {"GET": self._root},
             "/metrics": {"GET": self._metrics},
@@ -43,6 +49,8 @@ class App:
             "/api/v1/chat": {"POST": self._chat},
             "/api/v1/slow": {"GET": self._slow},
             "/api/v1/stream": {"GET": self._stream},
+            "/api/v1/poll": {"GET": self._poll},
+            "/api/v1/socket": {"GET": self._socket},
             # GET as well: a preStop hook of kind httpGet can do nothing else
             ADMIN + "drain": {"POST": self._drain, "GET": self._drain},
             ADMIN + "connections": {"GET": self._connections},
@@ -129,6 +137,8 @@ class App:
         self._conversations[conversation["id"]] = conversation
         while len(self._conversations) > CONVERSATIONS_LIMIT:
             self._conversations.popitem(last=False)
+        async with self._news:
+            self._news.notify_all()
         return self._says(201, **conversation)
 
     async def _chat(self, request: Request) -> Response:
@@ -149,16 +159,33 @@ class App:
             await asyncio.sleep(interval_s)
             yield f"{number} of {count} from {self.version}\n".encode()
 
+    async def _poll(self, request: Request) -> Response:
+        """A long poll: answers with the next new conversation, or with none after ``seconds``."""
+        try:
+            async with asyncio.timeout(_seconds(request, "seconds", 20.0)), self._news:
+                await self._news.wait()
+        except TimeoutError:
+            return self._says(conversations=[])
+        return self._says(conversations=list(self._conversations.values())[-1:])
+
+    async def _socket(self, request: Request) -> Response:
+        """A WebSocket that sends back what it is sent. When this process drains, its clients are asked to close."""
+        headers = websocket.accept_headers(request.headers)
+        return Response(101, headers=headers, upgrade=partial(websocket.echo, going_away=self.http.drain_begun))
+
     async def _drain(self, _: Request) -> Response:
         self.drain()
         return await self._connections(_)
 
     async def _connections(self, _: Request) -> Response:
-        """What is still in use; the connection and request that ask are not counted."""
+        """Who is still connected, by kind; whoever asks this is not counted."""
+        clients = clients_by_kind(self.http.paths)
+        idle = clients["idle"]
         return self._says(
             draining=self.http.draining,
-            open_connections=self.http.open_connections - 1,
-            in_flight=self.http.in_flight - 1,
+            open_connections=clients.total(),
+            in_flight=clients.total() - idle,
+            clients=clients,
         )
 
     async def _metrics(self, _: Request) -> Response:
@@ -171,6 +198,13 @@ class App:
         """Take no connection any further than its present request; see ``Server.drain``."""
         self.http.drain()
         self.metrics_http.drain()
+
+
+def clients_by_kind(paths: list[str]) -> Counter[str]:
+    """How many connections are idle, ask for something short, or stay for long; those of administration left out."""
+    kinds = Counter({"idle": 0, "requests": 0, **dict.fromkeys(LASTING.values(), 0)})
+    kinds.update(LASTING.get(path, "requests") if path else "idle" for path in paths if not path.startswith(ADMIN))
+    return kinds
 
 
 def is_api(path: str) -> bool:

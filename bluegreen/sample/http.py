@@ -19,6 +19,9 @@ BODY_LIMIT = 1 << 20  # bytes of a request's body; a choice, far above what the 
 IDLE_LIMIT_S = 120.0  # an idle keep-alive connection is closed after this; above the usual 60 s of proxies in front
 
 
+Upgraded = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Request:
     """One request; header names in lower case, ``path`` without its query."""
@@ -39,13 +42,14 @@ class Request:
 
 @dataclass
 class Response:
-    """One answer: a body, or a stream of chunks."""
+    """One answer: a body, a stream of chunks, or a change to another protocol."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     stream: AsyncIterator[bytes] | None = None
+    upgrade: Upgraded | None = None  # with status 101: who has the connection from then on
 
 
 def json_response(document: Any, status: int = 200, **headers: str) -> Response:
@@ -65,10 +69,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Connection:
-    """One open connection: its streams, and the time-out of its wait for the next request while it is idle."""
+    """One open connection: its streams, the path that it is being answered for ("" while it is idle), and the time-out
+    of its wait for the next request."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.path = ""
         self.idle_wait: asyncio.Timeout | None = None
 
 
@@ -82,7 +88,18 @@ class Server:
         self._changed = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self.in_flight = 0
-        self.draining = False
+        self.drain_begun = asyncio.Event()
+        self.drain_begun_s = 0.0  # on the event loop's clock
+
+    @property
+    def draining(self) -> bool:
+        """Whether it was told to drain."""
+        return self.drain_begun.is_set()
+
+    @property
+    def paths(self) -> list[str]:
+        """What each open connection is being answered for; "" for an idle one."""
+        return [connection.path for connection in self._connections]
 
     @property
     def open_connections(self) -> int:
@@ -103,8 +120,9 @@ class Server:
         """Answer ``Connection: close`` from now on; close idle connections ``idle_s`` from now."""
         if self.draining:
             return
-        self.draining = True
-        until = asyncio.get_running_loop().time() + self._idle_s
+        self.drain_begun.set()
+        self.drain_begun_s = asyncio.get_running_loop().time()
+        until = self.drain_begun_s + self._idle_s
         for connection in self._connections:
             if connection.idle_wait is not None:
                 connection.idle_wait.reschedule(until)
@@ -146,12 +164,17 @@ class Server:
         if request is None:
             return False
         self.in_flight += 1
+        connection.path = request.path
         try:
             response = await self._handler(request)
+            if response.upgrade is not None:
+                await _hand_over(connection, response, response.upgrade)
+                return False
             keep_alive = request.wants_keep_alive and not self.draining
             await _send(connection.writer, response, keep_alive, request.method == "HEAD")
         finally:
             self.in_flight -= 1
+            connection.path = ""
         return keep_alive
 
     async def _next_request(self, connection: Connection) -> Request | None:
@@ -221,13 +244,24 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
             return body
 
 
+async def _hand_over(connection: Connection, response: Response, upgraded: Upgraded) -> None:
+    """Answer 101, and leave the connection to the protocol that follows, until that has ended."""
+    connection.writer.write(_head(response.status, response.headers))
+    await connection.writer.drain()
+    await upgraded(connection.reader, connection.writer)
+
+
+def _head(status: int, headers: dict[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
 async def _send(writer: asyncio.StreamWriter, response: Response, keep_alive: bool, head_only: bool) -> None:
     headers = {"Content-Type": response.content_type, **response.headers}
     headers |= {"Transfer-Encoding": "chunked"} if response.stream else {"Content-Length": str(len(response.body))}
     headers |= {"Connection": "keep-alive" if keep_alive else "close"}
-    lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    head = _head(response.status, headers)
     writer.write(head if head_only or response.stream else head + response.body)
     if response.stream and not head_only:
         async for chunk in response.stream:

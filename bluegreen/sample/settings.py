@@ -24,7 +24,8 @@ class SampleSettings:
     ``idle_s`` (SAMPLE_IDLE_SECONDS): while draining, how long an idle keep-alive connection may wait for one more
     request, which is answered with ``Connection: close``; 5 s is a choice, longer than any browser's think time
     between the requests of one page.
-    ``drain_s`` (SAMPLE_DRAIN_SECONDS): the longest a stop may take, below Kubernetes' default grace of 30 s.
+    ``drain_s`` (SAMPLE_DRAIN_SECONDS): the longest that clients have from the beginning of a drain until a stop cuts
+    them, below Kubernetes' default grace of 30 s.
     ``linger_s`` (SAMPLE_LINGER_SECONDS): how long new connections are still taken after SIGTERM with nothing open:
     proxies learn of the end of a pod 110-195 ms after it (measured on a real cluster).
     ``access_log`` (SAMPLE_ACCESS_LOG=1): one JSON line a request on standard output.
