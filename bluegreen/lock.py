@@ -3,8 +3,9 @@
 The Lease says who may run. It does not fence: a frozen process wakes up believing that it holds it. What fences is the
 epoch on the live Service and the resourceVersion of the journal; before each step this module is asked as well.
 
-Whether a holder is alive is judged by its renewals. Its clock and this one may differ or jump, so a Lease that looks
-expired is watched for one renewal interval before it is taken, and one dated in the future for its whole duration.
+Whether a holder is alive is judged by its renewals as they are seen here, on a monotonic clock. Wall clocks differ and
+jump, so what a Lease says of the time may only keep a process out: a Lease that looks fresh is left alone at once, and
+one that looks expired, or dated in the future, is watched for its whole duration and taken only if nothing moved.
 """
 
 from __future__ import annotations
@@ -43,9 +44,8 @@ def observation_s(lease: Obj) -> float | None:
         return 0.0
     duration_s = float(spec.get("leaseDurationSeconds") or 0)
     since_s = seconds_since_renewal(lease)
-    if since_s < -1.0:  # no clock writes the future: theirs and ours differ, and only watching can tell
-        return duration_s
-    return None if since_s <= duration_s else duration_s / RENEWALS + 0.5
+    looks_fresh = -1.0 <= since_s <= duration_s  # from the future: the two clocks differ, and only watching can tell
+    return None if looks_fresh else duration_s
 
 
 class Lock:
@@ -69,7 +69,7 @@ class Lock:
         if lease is not None:
             self._await_free(lease)
         self._renewed_s = clock.now_s()
-        self._lease = self._create() if lease is None else self._claim()
+        self._lease = self._create() if lease is None else self._claim(_signs(lease))
         self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
         self._thread.start()
 
@@ -142,11 +142,11 @@ class Lock:
         }
         return fence.create(self._kube, obj, ours=self._is_ours, otherwise=self._held)
 
-    def _claim(self) -> Obj:
-        """Write this process in as the holder, unless somebody was faster."""
+    def _claim(self, observed: tuple[str | None, str | None]) -> Obj:
+        """Write this process in as the holder, unless the Lease was renewed or taken since it was observed."""
 
         def decide(found: Obj) -> list[fence.Op]:
-            if observation_s(found) is None:
+            if found.get("spec", {}).get("holderIdentity") and _signs(found) != observed:
                 raise self._held(found)
             transitions = int(found.get("spec", {}).get("leaseTransitions") or 0) + 1
             return [{"op": "add", "path": "/spec", "value": self._spec(transitions)}]
@@ -202,7 +202,8 @@ class Lock:
 
     def _held(self, lease: Obj) -> CannotStartError:
         spec = lease.get("spec", {})
-        left_s = max(1.0, float(spec.get("leaseDurationSeconds") or 0) - seconds_since_renewal(lease))
+        duration_s = float(spec.get("leaseDurationSeconds") or 0)
+        left_s = max(1.0, min(duration_s, duration_s - seconds_since_renewal(lease)))
         return CannotStartError(
             f"{self._app} in namespace {self._namespace} is being released by {spec.get('holderIdentity')} "
             f"since {spec.get('acquireTime')}.",

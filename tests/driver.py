@@ -1,9 +1,12 @@
 """Runs one release in a process of its own, without pytest, and kills it with -9 at a chosen write to the API.
 
-    python -m tests.driver --kubeconfig FILE --context NAME --reports DIR [--kill before|after --write N] [--refuse]
+    python -m tests.driver --kubeconfig FILE --context NAME --reports DIR [--refuse] \
+        [--kill before|after (--write N | --step NAME)] [--freeze]
 
 Settings come from the environment, as everywhere. Prints one line of JSON at its end: the writes made, and the outcome.
-``before``: the N-th write is never sent; ``after``: it is sent and answered, and nothing after it happens.
+``before``: the N-th write is never sent; ``after``: it is sent and answered, and nothing after it happens. With
+``--step`` the write is the one that enters this step into the journal. ``--freeze`` stops the process there, as
+SIGSTOP does, in place of killing it: once woken, it goes on with the very next request.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 from bluegreen import settings
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, HarnessError
+from bluegreen.journal import Record, Step
 from bluegreen.kube import Kube, connect_handle
 from bluegreen.kube.transport import Transport
 from bluegreen.release import Release
@@ -28,10 +32,12 @@ NOT_COUNTED = ("selfsubject", "dryRun", "bluegreen-setup", "bluegreen-first", "b
 
 
 class Deadly:
-    """Ends this process at a write. Counts every write but those of ``NOT_COUNTED``."""
+    """Ends this process at a write, or freezes it. Counts every write but those of ``NOT_COUNTED``."""
 
-    def __init__(self, when: str, number: int) -> None:
-        self.when, self.number, self.writes = when, number, []  # type: tuple[str, int, list[str]]
+    def __init__(self, when: str, number: int, step: str = "", sent: signal.Signals = signal.SIGKILL) -> None:
+        self.when, self.number, self.step, self.sent = when, number, step, sent
+        self.writes: list[str] = []
+        self._entering = ""  # the step that the journal is entering at this moment
 
     def arm(self, kube: Kube) -> None:
         """Count the writes of this connection from now on."""
@@ -48,9 +54,24 @@ class Deadly:
 
         kube.transport._attempt = counted  # type: ignore[method-assign]
 
+    def listen(self, release: Release) -> None:
+        """Know which step the journal is entering."""
+        write = release.desk.journal._write
+
+        def entering(record: Record) -> Record:
+            self._entering = record.step
+            try:
+                return write(record)
+            finally:
+                self._entering = ""
+
+        release.desk.journal._write = entering  # type: ignore[method-assign]
+
     def _strike(self, when: str) -> None:
-        if self.when == when and len(self.writes) == self.number:
-            os.kill(os.getpid(), signal.SIGKILL)
+        here = self._entering == self.step if self.step else len(self.writes) == self.number
+        if self.when == when and here:
+            self.when = ""  # once
+            os.kill(os.getpid(), self.sent)
 
 
 def run(release: Release, refuse: bool, roll_back: bool) -> str:
@@ -83,6 +104,8 @@ def main() -> int:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--kill", default="", choices=["", "before", "after"])
     parser.add_argument("--write", type=int, default=0)
+    parser.add_argument("--step", default="", choices=["", *Step])
+    parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--refuse", action="store_true")
     parser.add_argument("--roll-back", action="store_true")
     parser.add_argument("--wait-for-lock", action="store_true")
@@ -90,12 +113,14 @@ def main() -> int:
     chosen = settings.load(os.environ)
     kube = connect_handle(given.kubeconfig, given.context, chosen.namespace)
     assert isinstance(kube.transport, Transport)
-    deadly = Deadly(given.kill, given.write)
+    sent = signal.SIGSTOP if given.freeze else signal.SIGKILL
+    deadly = Deadly(given.kill, given.write, given.step, sent)
     deadly.arm(kube)
     deadline = Deadline(30 if given.wait_for_lock else 0)
     try:
         while True:
             release = Release(chosen, kube, out_dir=Path(given.reports), progress=_tell)
+            deadly.listen(release)
             try:
                 outcome = run(release, given.refuse, given.roll_back)
                 break

@@ -60,9 +60,9 @@ def lease(renewed_s_ago: float | None, holder: str = "somebody", duration_s: int
     [
         (0, "somebody", None),
         (5, "somebody", None),
-        (11, "somebody", 10 / 3 + 0.5),
-        (3600, "somebody", 10 / 3 + 0.5),
-        (None, "somebody", 10 / 3 + 0.5),
+        (11, "somebody", 10.0),
+        (3600, "somebody", 10.0),
+        (None, "somebody", 10.0),
         (-60, "somebody", 10.0),
         (0, "", 0.0),
     ],
@@ -151,14 +151,67 @@ def test_of_ten_at_once_one_gets_it(new: New) -> None:
     assert all(won[0] in sentence for sentence in stopped)
 
 
+@pytest.mark.parametrize("by", [timedelta(hours=-5), timedelta(seconds=-30), timedelta(seconds=30), timedelta(hours=5)])
 def test_a_clock_that_jumped_does_not_steal_a_living_holders_lock(
-    new: New, kube: Kube, monkeypatch: pytest.MonkeyPatch
+    new: New, monkeypatch: pytest.MonkeyPatch, by: timedelta
 ) -> None:
     first = new("first")
     first.take()
-    ahead = timedelta(hours=1)
-    monkeypatch.setattr(clock, "utc", lambda: datetime.now(UTC) + ahead)
-    monkeypatch.setattr(lock.clock, "micro_timestamp", lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}")
+    _jump(monkeypatch, by)  # for the holder as for whoever comes: its next renewal is dated by the new time
     with pytest.raises(CannotStartError, match="first"):
         new("second").take()
     first.check()
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-5), timedelta(hours=5)])
+def test_a_slow_renewal_is_no_death_whatever_the_clocks_say(
+    new: New, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    first = new("first")
+    first.take()
+    first.stop()  # it renews once more, late in its Lease's time but within it
+    renewing = threading.Timer(0.8 * DURATION_S, first._renew)
+    with monkeypatch.context() as elsewhere:
+        _jump(elsewhere, by)
+        renewing.start()
+        with pytest.raises(CannotStartError, match="first"):
+            new("second").take()
+        renewing.join()
+    first.check()
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-5), timedelta(hours=5)])
+def test_a_dead_holder_of_another_time_is_taken_over_after_its_lease_and_not_before(
+    new: New, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    dead = new("dead")
+    with monkeypatch.context() as elsewhere:
+        _jump(elsewhere, by)
+        dead.take()
+        dead.stop()
+    waited = Deadline(20)
+    new("heir").take()
+    assert waited.elapsed_s >= DURATION_S
+
+
+def test_of_two_that_saw_the_holder_die_the_slower_one_gives_way_whatever_its_clock_says(
+    new: New, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, slow = new("dead"), new("slow")
+    dead.take()
+    dead.stop()
+    _jump(monkeypatch, timedelta(hours=5))  # every Lease looks long over to the slower one
+    claim = slow._claim
+
+    def after_the_faster_one(*observed: object) -> object:
+        new("fast").take()
+        return claim(*observed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(slow, "_claim", after_the_faster_one)
+    with pytest.raises(CannotStartError, match="fast"):
+        slow.take()
+
+
+def _jump(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """Move this process's wall clock."""
+    monkeypatch.setattr(clock, "utc", lambda: datetime.now(UTC) + by)

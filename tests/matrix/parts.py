@@ -24,5 +24,6 @@ class Entry:
 
 PARTS = {
     "kills": Entry("tests.kill_matrix", 4, "releases killed with -9 at a write to the API, and at random moments"),
+    "runs": Entry("tests.matrix.runs", 6, "whole processes killed with -9: releases, with xdist too, and commands"),
 }
 """In the order in which they run."""
