@@ -23,7 +23,8 @@ from bluegreen.errors import CannotStartError
 from tests.apps import App, Driven
 from tests.matrix.row import Row
 
-MOMENTS = 200
+MOMENTS = 100
+"""The other hundred are those of whole runs, in ``matrix.runs``."""
 LONGEST_S = 4.5
 """About as long as such a release takes on a small machine."""
 
@@ -121,7 +122,7 @@ def moments(longest_s: float, count: int, chance: random.Random) -> Iterable[Kil
 
 
 def run(seed: int, count: int | None = None) -> list[Row]:
-    """The matrix on a cluster of its own: every boundary and 200 moments, or ``count`` of each."""
+    """The matrix on a cluster of its own: every boundary and ``MOMENTS`` moments, or ``count`` of each."""
     chance = random.Random(seed)
     with localkube.running() as cluster, tempfile.TemporaryDirectory() as folder:
         reference = App(cluster, Path(folder))

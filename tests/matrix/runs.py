@@ -1,7 +1,7 @@
 """Whole processes killed with -9 at random moments: releases of every kind, a worker's too, and the commands that mend.
 
 Half of the moments lie anywhere in a run's life; the other half within a step of the release, so that the short steps
-are met too. Half are mended by ``bluegreen recover``, half simply by the next release.
+are met too. Half are mended by ``bluegreen recover``, half simply by the next release: a whole run, or the library's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.matrix.row import Row
 from tests.matrix.whole import Run
 from tests.matrix.witness import Witness
 
-MOMENTS = 200
+MOMENTS = 100
 LEASE_S = 1.5
 """Longer than the Lease of a driven release."""
 
@@ -51,6 +51,9 @@ FORWARD = {
 }
 REFUSED = {Step.STANDING_UP: 0.2, Step.JUDGING: 0.3, Step.REVERTING: 0.1}
 BACK = {Step.SWITCHING: 0.03, Step.WATCHING: 0.3, Step.ROLLING_BACK: 0.1}
+
+RECOVER, NEXT, NEXT_DRIVEN = "recover", "the next release", "the next release, driven"
+MENDERS = (RECOVER, RECOVER, NEXT, NEXT_DRIVEN)
 
 KINDS = {
     "release": Kind(30, steps=FORWARD),
@@ -82,16 +85,11 @@ class Cut:
     kind: str
     step: Step | None  # counted from the beginning of this step; None: of the process
     delay: float  # as a share of a whole release's time
-    by_next_run: bool
+    mender: str
 
     def __str__(self) -> str:
         since = f"{self.step} began" if self.step is not None else "the start"
         return f"{self.kind}, killed {self.delay:.3f} of a release after {since}, mended by {self.mender}"
-
-    @property
-    def mender(self) -> str:
-        """Who mends it, in words."""
-        return "the next release" if self.by_next_run else "recover"
 
 
 def cuts(count: int, chance: random.Random) -> list[Cut]:
@@ -101,7 +99,7 @@ def cuts(count: int, chance: random.Random) -> list[Cut]:
         kind = KINDS[name]
         step = chance.choice([None, chance.choice([*kind.steps])])
         most = kind.length if step is None else kind.steps[step]
-        found.append(Cut(name, step, chance.uniform(0, most), chance.random() < 0.5))
+        found.append(Cut(name, step, chance.uniform(0, most), chance.choice(MENDERS)))
     return found
 
 
@@ -119,11 +117,7 @@ class Killing:
             place = self._kill(run, cut, witness)
             processes.require_gone(run.marker, whole.CHILDREN_S)
             left = witness.cut_off()
-            next_tag = subject.tag() if cut.by_next_run else ""
-            if next_tag:
-                whole.released(subject.app, next_tag)
-            else:
-                whole.recovered(subject.app, witness.before.tag)
+            next_tag = self._mend(subject, cut, witness)
         words = witness.hold(next_tag)
         at = f"journal at {left.step}" if left is not None else "nothing opened"
         return Ended(f"{place}, {at}; {words}", witness.requests, witness.failed, (f"killed with {at}", place))
@@ -137,6 +131,20 @@ class Killing:
             assert done.code == -signal.SIGKILL, done.log
             clock.sleep_s(LEASE_S)  # so that it finds the lock of somebody who is gone, and mends
         return whole.bluegreen(subject.app, witness.before.tag, kind.command)
+
+    @staticmethod
+    def _mend(subject: Subject, cut: Cut, witness: Witness) -> str:
+        """Mend what is left; the version that the next release brought, "" where it was ``recover``."""
+        if cut.mender == RECOVER:
+            whole.recovered(subject.app, witness.before.tag)
+            return ""
+        tag = subject.tag()
+        if cut.mender == NEXT:
+            whole.released(subject.app, tag)
+        else:
+            done = subject.app.driven(tag, "--wait-for-lock")
+            assert done.said.get("outcome") == "switched", (done.said, done.log)
+        return tag
 
     def _kill(self, run: Run, cut: Cut, witness: Witness) -> str:
         """Kill it when it is time; where it was, in words."""
@@ -162,7 +170,7 @@ def measured_s(engine: Engine) -> float:
 
 
 def run(seed: int, count: int | None = None) -> list[Row]:
-    """Kill ``count`` whole processes, 200 by default, on a cluster of their own."""
+    """Kill ``count`` whole processes, ``MOMENTS`` by default, on a cluster of their own."""
     chance = random.Random(seed)
     with localkube.running(localkube.DEFAULT_NAME) as cluster, tempfile.TemporaryDirectory() as folder:
         engine = Engine(cluster, Path(folder))

@@ -19,10 +19,10 @@ from tests.matrix import processes
 
 QUICK = {
     "LEASE_DURATION": "2",
-    "LOAD_TEST_DURATION": "1",
-    "LOAD_WARMUP": "0",
+    "LOAD_TEST_DURATION": "3",
+    "LOAD_WARMUP": "1",
     "LOAD_USERS": "2",
-    "LOAD_MIN_REQUESTS": "5",
+    "LOAD_MIN_REQUESTS": "1",
     "LOAD_P95_MS": "20000",
     "POST_SWITCH_WATCH": "1",
 }
