@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bluegreen import __version__, clock
+from bluegreen import __version__, clock, cluster_faults
 from bluegreen.errors import CannotStartError, HarnessError, InputError, Mistake, NeedsPersonError
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--yes", metavar="NAMESPACE", help="the namespace's name, in place of being asked for it")
     init_help = "write suites, load tests and pytest's configuration into this folder, where they are missing"
     commands.add_parser("init", help=init_help, description=init_help).set_defaults(command=init)
-    _add_cluster(commands.add_parser("cluster", help="the embedded cluster: up, status, down, kubeconfig, image"))
+    _add_cluster(
+        commands.add_parser("cluster", help="the embedded cluster: up, status, down, kubeconfig, image, fault")
+    )
     return parser
 
 
@@ -104,6 +106,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of the image")
     add.add_argument("program", nargs="+", metavar="COMMAND", help="after --: the program and its arguments")
     _cluster_command(images, "list", image_list, "list the registered images")
+    cluster_faults.add(commands, _cluster_command)
 
 
 def _cluster_command(commands, name: str, command: Command, help_: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]

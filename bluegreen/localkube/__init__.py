@@ -14,9 +14,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bluegreen.errors import CannotStartError
-from bluegreen.localkube import process
+from bluegreen.localkube import faults, process
+from bluegreen.localkube.faults import FaultRefusedError
 from bluegreen.localkube.images import Image, Images
 from bluegreen.localkube.not_emulated import NOT_EMULATED
 from bluegreen.localkube.ports import UNPRIVILEGED_OFFSET
@@ -28,6 +30,7 @@ __all__ = [
     "NOT_EMULATED",
     "UNPRIVILEGED_OFFSET",
     "Cluster",
+    "FaultRefusedError",
     "Image",
     "Options",
     "add_image",
@@ -101,6 +104,30 @@ class Cluster:
     def add_image(self, ref: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> Image:
         """Register a local program as an image."""
         return Images(self.state.images).add(ref, command, env)
+
+    # -- faults on demand: their kinds and fields stand in ``faults.KINDS`` ------------------------------------------
+    def set_fault(self, kind: str, name: str = "", **fields: object) -> dict[str, Any]:
+        """Put a fault to work, in place of one of the same name; gives it with everything left to its default.
+
+        Raises InputError for what cannot be meant and FaultRefusedError for a pod that is not there.
+        """
+        given = {"kind": kind, **fields, **({"name": name} if name else {})}
+        faults.read(given)
+        answer: dict[str, Any] = self._ask_faults("POST", given)
+        return answer
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Every fault at work; those that strike requests with how many they saw and struck."""
+        return list(self._ask_faults("GET")["faults"])
+
+    def clear_faults(self, name: str = "") -> list[dict[str, Any]]:
+        """End one fault, or all of them; gives what they were. Raises FaultRefusedError for one that is not there."""
+        return list(self._ask_faults("DELETE", name=name)["faults"])
+
+    def _ask_faults(self, method: str, body: dict[str, Any] | None = None, name: str = "") -> Any:
+        from bluegreen.localkube import fault_client
+
+        return fault_client.ask(self.server, self.authority, self.token, method, body, name)
 
 
 def start(

@@ -14,6 +14,8 @@ from bluegreen.localkube.controllers import Manager
 from bluegreen.localkube.controllers import Options as ControllerOptions
 from bluegreen.localkube.credentials import Certificates, admin_token
 from bluegreen.localkube.dns import Dns
+from bluegreen.localkube.fault_board import Board
+from bluegreen.localkube.fault_hooks import hooks
 from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.kubelet import unsupported
@@ -66,8 +68,11 @@ def of(
     )
     metrics = ResourceMetrics(store, kubelet.usage)
     controllers = Manager(registry, ControllerOptions(certificates.authority.read_text(), metrics.pod))
-    server = ApiServer(registry, authority, kubelet, _tls(certificates), sock=listening, metrics=metrics)
-    return [controllers, dns, kubelet, Proxy(registry, network), server]
+    proxy = Proxy(registry, network)
+    faults = Board(store, hooks(kubelet, proxy, controllers))
+    tls = _tls(certificates)
+    server = ApiServer(registry, authority, kubelet, tls, sock=listening, metrics=metrics, faults=faults)
+    return [controllers, dns, kubelet, proxy, server]
 
 
 def _allocatable(record: Record) -> dict[str, str]:

@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import socket
 import ssl
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,7 +21,8 @@ from aiohttp import web
 from bluegreen.localkube import discovery, openapi
 from bluegreen.localkube.authority import Authority, service_account, unauthorized
 from bluegreen.localkube.escalation import REQUESTER, EscalationGuard
-from bluegreen.localkube.http import answers, bodies, objects, options, paths
+from bluegreen.localkube.fault_board import Board
+from bluegreen.localkube.http import answers, bodies, disturbed, objects, options, paths
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.measured import MEASURED
 from bluegreen.localkube.http.paths import Target
@@ -29,6 +30,7 @@ from bluegreen.localkube.http.subresources import SUBRESOURCES
 from bluegreen.localkube.rbac import Attributes, User
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.status import ApiError, forbidden
+from bluegreen.localkube.strikes import NONE, Strike
 
 if TYPE_CHECKING:
     from bluegreen.localkube.http.pods import PodDoor
@@ -57,8 +59,10 @@ class ApiServer:
         *,
         sock: socket.socket | None = None,
         metrics: ResourceMetrics | None = None,
+        faults: Board | None = None,
     ) -> None:
         self._metrics = metrics
+        self._faults = faults or Board(registry.store)
         self._registry, self._authority, self._pods, self._tls = registry, authority, pods, tls
         registry.admission.append(EscalationGuard(authority))
         self._sock = sock
@@ -83,6 +87,7 @@ class ApiServer:
         """Stop listening; end what is still being answered."""
         if self._sweeper:
             self._sweeper.cancel()
+        self._faults.close()
         for stream in self._streams:
             stream.cancel()
         if self._runner:
@@ -114,9 +119,23 @@ class ApiServer:
         REQUESTER.set(user)
         target = paths.parse(path)
         query = options.parse(text)
+        if target is None and path == disturbed.PATH:
+            self._require(user, Attributes(request.method.lower(), path=path))
+            return await disturbed.manage(request, self._faults, query)
+        if not self._faults.striking:
+            return await self._answer_user(request, user, path, target, query)
+        strike = self._faults.strike(disturbed.asked(request, user.name, target, query))
+        serve = partial(self._answer_user, request, user, path, target, query, strike)
+        return await disturbed.answer(request, target, strike, serve)
+
+    async def _answer_user(
+        self, request: web.BaseRequest, user: User, path: str, target: Target | None, query: options.Query,
+        strike: Strike = NONE,
+    ) -> web.StreamResponse:  # fmt: skip
+        """Answer somebody whom we know."""
         if target is None:
             return self._answer_path(request, user, path)
-        return await self._answer_target(request, user, target, query)
+        return await self._answer_target(request, user, target, query, strike)
 
     def _user(self, request: web.BaseRequest) -> User:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -167,7 +186,7 @@ class ApiServer:
         return answers.text("404 page not found\n", 404)
 
     async def _answer_target(
-        self, request: web.BaseRequest, user: User, target: Target, query: options.Query
+        self, request: web.BaseRequest, user: User, target: Target, query: options.Query, strike: Strike
     ) -> web.StreamResponse:
         watching = request.method == "GET" and "watch" in query and options.flag(query, "watch")
         verb = target.verb(request.method, watch=watching)
@@ -176,8 +195,9 @@ class ApiServer:
         kind = paths.check_served(target, verb)
         form = answers.form_of(request.headers.get("Accept", ""))
         call = Call(
-            request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods, self._metrics
-        )
+            request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods, self._metrics,
+            strike, self._faults,
+        )  # fmt: skip
         handler = SUBRESOURCES.get((kind.kind, target.subresource)) or MEASURED.get((kind.kind, verb))
         handler = handler or objects.VERBS[verb]
         if verb != "watch" and target.subresource not in _LONG:

@@ -195,6 +195,10 @@ class Store:
             raise ApiError(410, "Expired", f"too old resource version: {after} ({shelf.floor})")
         return shelf.changes[bisect_right(shelf.changes, after, key=_by_version) :]
 
+    def oldest(self, kind: Kind) -> int:
+        """The version back to which the kind's history is complete."""
+        return self._shelf(kind).floor
+
     def expire_history(self) -> None:
         """Forget all changes, as a real cluster does every few minutes: watches from older versions get 410."""
         for shelf in self._shelves.values():

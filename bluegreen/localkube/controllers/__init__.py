@@ -35,6 +35,7 @@ class Manager:
     def __init__(self, registry: Registry, options: Options | None = None) -> None:
         self.context = Context(registry)
         self.controllers: tuple[Controller, ...] = controllers(self.context, options or Options())
+        self.lag_s: dict[str, float] = {}  # a fault on demand: how late a controller, by name, sees changes
         self._wake = asyncio.Event()
         self._queues = {controller.name: WorkQueue(self._wake.set) for controller in self.controllers}
         self._unsubscribe: list[Callable[[], None]] = []
@@ -80,8 +81,12 @@ class Manager:
 
     def _follow(self, interested: Iterable[Controller], change: Change) -> None:
         for controller in interested:
+            lag_s = self.lag_s.get(controller.name) if self.lag_s else None
             for key in controller.keys(change):
-                self._queues[controller.name].add(key)
+                if lag_s:
+                    self._queues[controller.name].add_after(key, lag_s)
+                else:
+                    self._queues[controller.name].add(key)
 
     async def _run(self) -> None:
         while True:

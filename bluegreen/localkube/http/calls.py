@@ -12,9 +12,11 @@ from bluegreen.localkube.http.paths import Target
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.rbac import User
 from bluegreen.localkube.status import ApiError
+from bluegreen.localkube.strikes import NONE, Strike
 
 if TYPE_CHECKING:
     from bluegreen.localkube.authority import Authority
+    from bluegreen.localkube.fault_board import Board
     from bluegreen.localkube.http.pods import PodDoor
     from bluegreen.localkube.registry import Registry
     from bluegreen.localkube.resource_metrics import ResourceMetrics
@@ -35,6 +37,8 @@ class Call:
     authority: Authority
     pods: PodDoor | None
     metrics: ResourceMetrics | None = None
+    strike: Strike = NONE
+    faults: Board | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -93,6 +93,15 @@ def _as_of(store: Store, kind: Kind, namespace: str, version: int, after: tuple[
     return _with_states(store, kind, namespace, after, before)
 
 
+def object_as_of(store: Store, kind: Kind, namespace: str, name: str, version: int) -> Entry | None:
+    """One object as it was at a version, or is (0); None where it did not exist. 410 when that is forgotten."""
+    if version:
+        before = _states_before(store, kind, version, continued=False)
+        if (namespace, name) in before:
+            return before[namespace, name]
+    return store.entry(kind, namespace, name)
+
+
 def _with_states(
     store: Store, kind: Kind, namespace: str, after: tuple[str, str] | None,
     before: dict[tuple[str, str], Entry | None],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import orjson
 from aiohttp import web
 
 from bluegreen.localkube import scale, selectors
-from bluegreen.localkube.http import answers, lists, options, patch_bodies, watches
+from bluegreen.localkube.http import answers, disturbed, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.status import ApiError, bad_request, not_found
@@ -54,15 +55,34 @@ def _answer(call: Call, obj: Obj, status: int = 200) -> web.StreamResponse:
 async def get(call: Call) -> web.StreamResponse:
     """GET of one object."""
     target = call.target
-    obj = call.registry.get(call.kind, target.namespace, target.name)
+    obj = _older_object(call) if call.strike.behind_s else call.registry.get(call.kind, target.namespace, target.name)
     if target.subresource == "scale":
         return answers.document(scale.view(obj), 200, call.form)
     return _answer(call, obj)
 
 
+def _older_object(call: Call) -> Obj:
+    """The object as a server that lags knows it."""
+    target, store = call.target, call.registry.store
+    version = _older_version(call, options.list_options(call.query))
+    entry = lists.object_as_of(store, call.kind, target.namespace, target.name, version)
+    if entry is None:
+        raise not_found(call.kind.plural, call.kind.group, target.name)
+    return entry.obj
+
+
+def _older_version(call: Call, asked: options.ListOptions) -> int:
+    """The version a read is answered from; 0 for the present one, also where the older state is forgotten."""
+    assert call.faults is not None
+    version = disturbed.older(asked, call.strike, call.faults)
+    return version if version >= call.registry.store.oldest(call.kind) else 0
+
+
 async def list_(call: Call) -> web.StreamResponse:
     """GET of a collection."""
     asked = options.list_options(call.query)
+    if call.strike.behind_s and (version := _older_version(call, asked)):
+        asked = disturbed.as_of(asked, version)
     found = lists.page(call.registry.store, call.kind, call.target.namespace, asked)
     headers = _headers(call)
     if not call.form:
@@ -77,7 +97,22 @@ async def watch(call: Call) -> web.StreamResponse:
     asked = options.list_options(call.query)
     form = "" if call.form == "yaml" else call.form
     store = call.registry.store
-    return await watches.serve(call.request, store, call.kind, call.target.namespace, asked, form, call.include)
+    return await watches.serve(
+        call.request, store, call.kind, call.target.namespace, asked, form, call.include, _ending(call)
+    )
+
+
+def _ending(call: Call) -> watches.Ending | None:
+    """How a fault ends this watch, if one does."""
+    strike, faults = call.strike, call.faults
+    if faults is None or (strike.watch_ends_s is None and not strike.floor):
+        return None
+    return watches.Ending(
+        strike.watch_ends_s,
+        strike.floor,
+        partial(faults.expired, strike, call.target.resource) if strike.watch_expires else None,
+        partial(disturbed.cut, call.request),
+    )
 
 
 async def create(call: Call) -> web.StreamResponse:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
 
 import orjson
 from aiohttp import web
@@ -113,20 +116,52 @@ def _only_name(selected: Selection) -> str | None:
     return names[0] if names else None
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a fault ends a watch: after a while (None: as it would), by a cut or as expired; and what has expired."""
+
+    after_s: float | None
+    floor: int
+    expire: Callable[[], None] | None
+    cut: Callable[[], NoReturn]
+
+
 async def serve(
-    request: web.BaseRequest, store: Store, kind: Kind, namespace: str, options: ListOptions, form: str, include: str
-) -> web.StreamResponse:
+    request: web.BaseRequest, store: Store, kind: Kind, namespace: str, options: ListOptions, form: str, include: str,
+    ending: Ending | None = None,
+) -> web.StreamResponse:  # fmt: skip
     """Answer a watch until its time is over or its client goes."""
     watcher = Watcher(store, kind, namespace, options, form, include)
     try:
         response = web.StreamResponse(headers={"Content-Type": answers.JSON, "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         await response.prepare(request)
-        await _stream(response, watcher, options)
+        if ending is None:
+            await _stream(response, watcher, options)
+        else:
+            await _stream_disturbed(response, watcher, options, ending)
         await response.write_eof()
     finally:
         watcher.close()
     return response
+
+
+async def _stream_disturbed(
+    response: web.StreamResponse, watcher: Watcher, options: ListOptions, ending: Ending
+) -> None:
+    """The same, until the fault ends it."""
+    old = options.version not in ("", "0") and int(options.version) < ending.floor
+    if not old:
+        try:
+            async with asyncio.timeout(ending.after_s):
+                await _stream(response, watcher, options)
+            return
+        except TimeoutError:
+            if ending.expire is None:
+                ending.cut()
+            ending.expire()
+    error = ApiError(410, "Expired", f"too old resource version: {options.version or 0} ({watcher.position})")
+    await response.write(event_line("ERROR", orjson.dumps(error.as_status())))
 
 
 async def _stream(response: web.StreamResponse, watcher: Watcher, options: ListOptions) -> None:

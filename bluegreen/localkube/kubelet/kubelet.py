@@ -27,7 +27,7 @@ from bluegreen.localkube.kubelet.pod import POD, PodRun
 from bluegreen.localkube.kubelet.usage import Usage, Watcher, processes, trees
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
-from bluegreen.localkube.status import bad_request
+from bluegreen.localkube.status import ApiError, bad_request
 from bluegreen.localkube.store import Change
 
 Obj = dict[str, Any]
@@ -236,17 +236,24 @@ class Kubelet:
 
     # -- faults on demand ------------------------------------------------------
     def kill(self, namespace: str, name: str) -> None:
-        """Kill a pod's programs; its restart policy says what follows."""
-        for container in self._programs_of(namespace, name):
+        """Kill a pod's programs; its restart policy says what follows. 409 when none runs."""
+        for container in self._some_programs_of(namespace, name):
             container.signal(signal.SIGKILL)
 
     def freeze(self, namespace: str, name: str, frozen: bool) -> None:
-        """Stop all processes of a pod where they are, or let them go on."""
-        roots = [container.pid for container in self._programs_of(namespace, name)]
+        """Stop all processes of a pod where they are (409 when there are none), or let them go on."""
+        programs = self._some_programs_of(namespace, name) if frozen else self._programs_of(namespace, name)
+        roots = [container.pid for container in programs]
         for pids in trees(processes(), roots).values():
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def _some_programs_of(self, namespace: str, name: str) -> list[Container]:
+        programs = self._programs_of(namespace, name)
+        if not programs:
+            raise ApiError(409, "Conflict", f"pod {namespace}/{name} runs no process", {})
+        return programs
 
     def _programs_of(self, namespace: str, name: str) -> list[Container]:
         pod = self.machine.registry.get(POD, namespace, name)
