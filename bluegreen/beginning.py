@@ -14,7 +14,7 @@ from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
 from bluegreen.deployments import image_of, kept
-from bluegreen.errors import CannotStartError, HarnessError, TakenOverError, TimeoutExpiredError
+from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError, TimeoutExpiredError
 from bluegreen.journal import Record, Step
 from bluegreen.kube import Forbidden, NotFound
 from bluegreen.moves import Desk
@@ -25,6 +25,9 @@ from bluegreen.standing import HopelessError
 
 CANDIDATE = "candidate"
 """The probe's mark at which the candidate is stood up: harm to live counts from there."""
+
+LIVE_TIMEOUT_S = 5.0
+"""How long live may take to answer well after hooks have run; a choice: a pool of connections is made anew in less."""
 
 
 class Beginning:
@@ -122,7 +125,9 @@ class Beginning:
             )
 
     def _open(self) -> str:
+        self._desk.hooks.entering(Step.OPENED)
         self._desk.journal.open(self._known())
+        self._desk.hooks.entered(Step.OPENED)
         return f"release {self._id}"
 
     def _start_probe(self) -> str:
@@ -148,6 +153,7 @@ class Beginning:
         if self.probe is not None:
             self.probe.mark(CANDIDATE)
         self._desk.enter(Step.STANDING_UP)
+        self._require_live_unharmed()
         try:
             self._desk.deployments.stand_up(record.candidate, record.replicas, record.id)
             self._desk.traffic.preview(record.candidate)
@@ -156,6 +162,19 @@ class Beginning:
         except HarnessError as error:
             self.unavailable = error.sentence
         return f"{record.candidate}: {record.replicas} pods of {record.image}"
+
+    def _require_live_unharmed(self) -> None:
+        """After hooks such as a migration: what is live must answer as before, old code on the new schema."""
+        target = moves.target(self._desk, "")
+        if not self._desk.hooks.listening or not self._answer.good(target):
+            return
+        try:
+            confirm.answers(target, Deadline(LIVE_TIMEOUT_S))
+        except TimeoutExpiredError as error:
+            raise LiveHarmedError(
+                f"What is live answered {self._answer} before this release's hooks ran, and now: {error.last_seen}.",
+                "No traffic was moved and the candidate is not there: mend what the hooks changed, a migration say.",
+            ) from error
 
     def _await_candidate(self) -> str:
         """Wait until the candidate stands; that it does not is a finding, not an error."""

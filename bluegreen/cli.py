@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
         _add_settings(one)
         if name == "reset":
             one.add_argument("--yes", metavar="NAMESPACE", help="the namespace's name, in place of being asked for it")
+        if name == "selftest":
+            one.add_argument("--suite", default="suites/release", metavar="DIR", help="the suite that is the gate")
+        if name == "approve":
+            one.add_argument("--refuse", action="store_true", help="say no: the release goes back")
+            one.add_argument("--reason", default="", metavar="TEXT", help="why, for the release's output and log")
     init_help = "write suites, load tests and pytest's configuration into this folder, where they are missing"
     commands.add_parser("init", help=init_help, description=init_help).set_defaults(command=init)
     _add_cluster(
@@ -248,10 +253,12 @@ def image_list(arguments: Arguments) -> int:
 def _settings(arguments: Arguments) -> Settings:
     from bluegreen import settings
 
-    given = {
-        key.removeprefix("setting_"): value for key, value in vars(arguments).items() if key.startswith("setting_")
-    }
-    return settings.load(os.environ, given, Path(".env"), image_required=False)
+    return settings.load(os.environ, _given(arguments), Path(".env"), image_required=False)
+
+
+def _given(arguments: Arguments) -> dict[str, str | None]:
+    """What was given as options, by the settings' names."""
+    return {key.removeprefix("setting_"): value for key, value in vars(arguments).items() if key.startswith("setting_")}
 
 
 def _connect(arguments: Arguments) -> tuple[Kube, Settings]:
@@ -297,12 +304,39 @@ def rollback(arguments: Arguments) -> int:
     return OK
 
 
+def approve(arguments: Arguments) -> int:
+    """``approve``: answer the release that waits for a person."""
+    from bluegreen import approval
+
+    kube, settings = _connect(arguments)
+    request = approval.answer(kube, settings, approved=not arguments.refuse, reason=arguments.reason)
+    print(f"{'Refused' if arguments.refuse else 'Approved'}: {request.question} (release {request.release})")
+    return OK
+
+
 def recover(arguments: Arguments) -> int:
     """``recover``."""
     from bluegreen import recovery
 
     kube, settings = _connect(arguments)
     print(recovery.recover(settings, kube))
+    return OK
+
+
+def selftest(arguments: Arguments) -> int:
+    """``selftest``: 0 when the gate refused the known-bad image, 1 when it let it through."""
+    import tempfile
+
+    from bluegreen import selftest as testing
+
+    image = testing.image_of(_settings(arguments))
+    with tempfile.TemporaryDirectory(prefix="bluegreen-selftest-") as folder:
+        options = {name: value for name, value in _given(arguments).items() if value is not None}
+        finding = testing.run(image, Path(arguments.suite), Path(folder), options)
+    if not finding.refused:
+        print(f"bluegreen: the gate let {image} through: {finding.sentence}. It proves nothing.", file=sys.stderr)
+        return GATE_FAILED
+    print(f"The gate works: {image} was refused; {finding.sentence}.")
     return OK
 
 
@@ -346,7 +380,9 @@ RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
     "setup": (setup, "set up everything around a release; running it again moves no traffic"),
     "status": (status, "show colours, images, replicas, where traffic goes, and the last release"),
     "rollback": (rollback, "switch live traffic back to the other colour, after checking it"),
+    "approve": (approve, "answer a release that waits for an approval: yes, or no with --refuse"),
     "recover": (recover, "mend what a killed release left behind"),
+    "selftest": (selftest, "release a known-bad image up to the switch, and fail if the gate lets it through"),
     "reset": (reset, "delete the namespace and everything in it; asks for its name"),
 }
 

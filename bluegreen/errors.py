@@ -57,6 +57,14 @@ class TimeoutExpiredError(HarnessError):
         super().__init__(f"{awaited}: not so after {waited_s:.1f} s.{seen}", remedy)
 
 
+class HookError(HarnessError):
+    """A hook refused the next step: before the switch the candidate goes, after it live traffic goes back."""
+
+
+class LiveHarmedError(HarnessError):
+    """Live traffic got worse while the candidate was only prepared or judged; the release ends."""
+
+
 class NeedsPersonError(HarnessError):
     """Neither going on nor going back is safe: a person has to look. Exit code 7."""
 

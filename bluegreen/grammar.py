@@ -66,6 +66,18 @@ def one_of(*choices: str) -> Parse:
     return parse
 
 
+def some_of(*choices: str) -> Parse:
+    """Some of a few words, separated by blanks; each once, in the order given."""
+
+    def parse(value: str) -> str:
+        words = value.split()
+        if unknown := [word for word in words if word not in choices]:
+            raise Refused(f"{' '.join(unknown)} is not among the choices.", f"Write some of: {', '.join(choices)}.")
+        return " ".join(dict.fromkeys(words))
+
+    return parse
+
+
 # --- numbers --------------------------------------------------------------------------------------------------
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -298,6 +310,14 @@ def directory(value: str) -> Path:
     path = Path(value).expanduser()
     if not path.is_dir():
         raise Refused("there is no such directory.", "Name a directory that exists, or leave the setting out.")
+    return path
+
+
+def file(value: str) -> Path:
+    """A file that is there."""
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise Refused("there is no such file.", "Name a file that exists, or leave the setting out.")
     return path
 
 

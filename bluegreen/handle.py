@@ -25,6 +25,7 @@ class Handle:
     image: str  # the exact reference asked for
     version: str  # what the candidate must state in version_header
     version_header: str  # "" for an application that states none
+    live_version: str  # what the live colour stated when the release began, "" when it stated none
     replicas: int  # the candidate's size: the live colour's present size
     deployment: str  # the candidate's Deployment
     kubeconfig: str  # path

@@ -99,7 +99,11 @@ def render(settings: Settings, name: str, **values: Any) -> list[Obj]:
     Raises ``InputError`` with every mistake of the file, each by its line: YAML that cannot be parsed, unknown
     placeholders, what is no Kubernetes object, and objects that are there twice.
     """
-    path = source(settings, name)
+    return render_file(settings, source(settings, name), name, **values)
+
+
+def render_file(settings: Settings, path: Path, name: str = "", **values: Any) -> list[Obj]:
+    """The objects of any file, by its path: a team's Job, say. What it may hold, and what is raised: as ``render``."""
     file = _File(path, _values(settings, name, values))
     objects = [_checked(file, obj, line) for obj, line in _documents(file)]
     _refuse_duplicates(file, objects)

@@ -19,6 +19,7 @@ from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Target
 from bluegreen.deployments import Deployments
 from bluegreen.errors import HarnessError, NeedsPersonError, TimeoutExpiredError
+from bluegreen.hooks import StepHooks
 from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
@@ -49,6 +50,7 @@ class Desk:
     steps: Steps
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # by colour
     drain: dict[str, Any] = field(default_factory=dict)
+    hooks: StepHooks = field(default_factory=StepHooks)
 
     @property
     def record(self) -> Record:
@@ -58,14 +60,18 @@ class Desk:
         return self.journal.record
 
     def enter(self, step: Step, reason: str = "") -> None:
-        """Write the step down, if the lock is still held."""
+        """Write the step down, if no hook refuses it and the lock is still held."""
         self.lock.check()
+        self.hooks.entering(step)
+        self.lock.check()  # a hook may take its time
         self.journal.enter(step, reason)
+        self.hooks.entered(step)
 
     def close(self, outcome: Outcome) -> None:
         """Write down how it ended."""
         self.lock.check()
         self.journal.close(outcome)
+        self.hooks.entering(Step.CLOSED)
 
 
 def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: Lock, steps: Steps) -> Desk:

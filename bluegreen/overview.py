@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bluegreen import approval
+from bluegreen.approval import Request
 from bluegreen.colour import Colour, live_colour
 from bluegreen.errors import CannotStartError
 from bluegreen.journal import Journal, Record
@@ -40,6 +42,7 @@ class Overview:
     endpoints: int  # ready ones behind the live Service
     colours: tuple[ColourState, ...]
     release: Record | None  # the present release, or the last
+    waits: Request | None = None  # the approval that the present release waits for
 
 
 def read(kube: Kube, settings: Settings) -> Overview:
@@ -59,6 +62,7 @@ def read(kube: Kube, settings: Settings) -> Overview:
         endpoints=ready_endpoints(slices),
         colours=tuple(states),
         release=Journal(kube, settings).read(),
+        waits=approval.pending(kube, settings),
     )
 
 
@@ -94,6 +98,8 @@ def text(overview: Overview) -> str:
     if overview.live:
         lines[-1] += f", {overview.endpoints} ready endpoint{'' if overview.endpoints == 1 else 's'}"
     lines += [*_table(overview), _release(overview.release)]
+    if overview.waits is not None and overview.release is not None and overview.waits.release == overview.release.id:
+        lines.append(f"waits for approval until {overview.waits.until}: {overview.waits.question} `bluegreen approve`")
     return "\n".join(lines)
 
 

@@ -20,9 +20,10 @@ from bluegreen.access import Address
 from bluegreen.beginning import CANDIDATE, Beginning
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
-from bluegreen.errors import CannotStartError, HarnessError, TakenOverError
+from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError
 from bluegreen.handle import Handle
 from bluegreen.harm import harm
+from bluegreen.hooks import Listener, StepHooks
 from bluegreen.journal import MENDS, Mend, Record, Step
 from bluegreen.kube import Kube, KubeError
 from bluegreen.lock import Lock
@@ -38,10 +39,6 @@ SETTLE_S = 3.0
 """How long endpoints may differ from the ready pods after the switch; a choice: controllers tell in milliseconds."""
 
 __all__ = ["Handle", "LiveHarmedError", "ProductionError", "Release"]
-
-
-class LiveHarmedError(HarnessError):
-    """Live traffic got worse while the candidate was only being judged; the gate ends."""
 
 
 class ProductionError(HarnessError):
@@ -65,6 +62,10 @@ class Release:
         self._beginning = Beginning(self.desk, self.id, self.started_at)
         self._result: ProbeResult | None = None
         self._unsettled: Deadline | None = None  # until when endpoints and ready pods may differ
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told of each step, before it is taken and after; what it raises refuses the step."""
+        self.desk.hooks = StepHooks(listener, self.progress)
 
     # --- forward -----------------------------------------------------------------------------------------------------
 
@@ -94,9 +95,18 @@ class Release:
         if (sentence := self._harm(CANDIDATE)) is not None:
             raise LiveHarmedError(f"During the gate: {sentence}")
 
+    def look(self) -> None:
+        """Whatever is looked at in the present phase, once: for a hook that waits. Raises what it finds wrong."""
+        self.lock.check()
+        if self._phase is Step.JUDGING:
+            self.check_live()
+        elif self._phase is Step.WATCHING:
+            self.watch_tick()
+
     def promote(self) -> None:
         """Move live traffic to the candidate. Raises ProductionError after it has gone back, when it did not work."""
         record = self.desk.record
+        self.desk.hooks.entering(Step.SWITCHING)  # whoever takes his time does so before the last look, not after it
         self.check_live()
         self._match_size(record)
         self._mark(SWITCH)
@@ -259,6 +269,7 @@ class Release:
             image=settings.docker_image,
             version=settings.expected_version,
             version_header=settings.version_header,
+            live_version=record.live_version,
             replicas=record.replicas,
             deployment=self.desk.deployments.name(record.candidate),
             kubeconfig=self.kube.kubeconfig,

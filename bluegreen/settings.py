@@ -275,6 +275,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The image of the pod that tests the cluster's network; the released image itself.",
         "REFERENCE",
     ),
+    Setting(
+        "SELFTEST_IMAGE",
+        grammar.image,
+        None,
+        "An image known to be bad, which `bluegreen selftest` expects the gate to refuse; the sample's when embedded.",
+        "REFERENCE",
+    ),
     Setting("MANIFESTS", grammar.directory, None, "A directory of YAML files that replace the built-in ones.", "DIR"),
     Setting(
         "ACCESS",
@@ -282,6 +289,30 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "How this machine reaches the application: auto, load-balancer, node-port, cluster or port-forward.",
         "WORD",
+    ),
+    Setting(
+        "MIGRATION",
+        grammar.file,
+        None,
+        "A manifest of one Job or Pod that is run to its end before the candidate stands up; live is checked after it.",
+        "FILE",
+    ),
+    Setting(
+        "MIGRATION_TIMEOUT", grammar.seconds(1, 600), "600", "How long the migration may take, in seconds.", _SECONDS
+    ),
+    Setting(
+        "APPROVAL",
+        grammar.some_of("standing-up", "judging", "switching", "retiring"),
+        None,
+        "The steps before which a release waits for `bluegreen approve`, separated by blanks.",
+        "STEPS",
+    ),
+    Setting(
+        "APPROVAL_TIMEOUT",
+        grammar.seconds(1, 3600),
+        "3600",
+        "How long a release waits for an approval before it goes back, in seconds.",
+        _SECONDS,
     ),
     Setting("GATE_ONLY", grammar.flag, "false", "Run the gate and stop before the switch.", "BOOL"),
     Setting("REPORTS_DIR", grammar.output_directory, "reports", "Where reports are written.", "DIR"),
@@ -353,8 +384,13 @@ class Settings:
     ingress_host: str
     tls_secret: str
     network_test_image: str
+    selftest_image: str
     manifests: Path | None
     access: str
+    migration: Path | None
+    migration_timeout: float
+    approval: str
+    approval_timeout: float
     gate_only: bool
     reports_dir: Path
     lease_duration: float

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 SUITES = ("release", "validate")
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Know the hooks of a release, also where no release runs: a conftest.py may implement them."""
+    from bluegreen.plugin import specification
+
+    pluginmanager.add_hookspecs(specification)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """One option a setting (secrets have none: a process list is public), and where the suites lie."""
     for suite in SUITES:

@@ -82,8 +82,8 @@ def target(release: Handle, cluster: Kube, settings: Settings, access: Access) -
 
 
 @pytest.fixture
-def candidate(release: Handle) -> Iterator[httpx.Client]:
-    """An HTTP client of the candidate, through the preview Service; a connection a request, so that pods take turns."""
+def preview(release: Handle) -> Iterator[httpx.Client]:
+    """An HTTP client of the preview Service, whoever answers; a connection a request, so that pods take turns."""
     from bluegreen.plugin.measuring import http_client
 
     with http_client(release.preview_urls["http"]) as client:
@@ -91,12 +91,50 @@ def candidate(release: Handle) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def live(release: Handle) -> Iterator[httpx.Client]:
-    """An HTTP client of the live Service; a connection a request."""
+def users(release: Handle) -> Iterator[httpx.Client]:
+    """An HTTP client of the live Service, whoever answers: what users get; a connection a request."""
     from bluegreen.plugin.measuring import http_client
 
     with http_client(release.live_urls["http"]) as client:
         yield client
+
+
+@pytest.fixture
+def candidate(release: Handle, target: Target) -> Iterator[httpx.Client]:
+    """An HTTP client of the candidate: every answer is proven to be its, or the test fails.
+
+    By the version that each answer states; for an application that states none, by the pods that stood behind the
+    preview Service before and after the test.
+    """
+    yield from _bound(target, release.preview_name, release.preview_urls["http"], release.candidate, release.version)
+
+
+@pytest.fixture
+def live(release: Handle, target: Target, run_dir: Path) -> Iterator[httpx.Client]:
+    """An HTTP client of what is live now, proven as the candidate's is; after the switch that is the candidate.
+
+    The test is skipped where nothing is live, as in the gate of a first release.
+    """
+    switched = StateFile(run_dir / FILE).read().phase == "production"
+    colour = release.candidate if switched else release.live
+    if colour is None:
+        pytest.skip("nothing is live yet")
+    version = release.version if colour == release.candidate else release.live_version
+    yield from _bound(target, release.service_name, release.live_urls["http"], colour, version)
+
+
+def _bound(target: Target, service: str, url: str, colour: str, version: str) -> Iterator[httpx.Client]:
+    from bluegreen import gate
+    from bluegreen.plugin.measuring import bound_client, http_client
+
+    if target.release.version_header and version:
+        with bound_client(url, target.release.version_header, version) as client:
+            yield client
+        return
+    gate.require(target.only_behind(service, colour))
+    with http_client(url) as client:
+        yield client
+    gate.require(target.only_behind(service, colour))
 
 
 @pytest.fixture

@@ -42,6 +42,22 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+class OtherBuildError(AssertionError):
+    """An answer that counts for nothing: another build than the one asked for gave it, or nobody knows which."""
+
+
+def bound_client(base_url: str, header: str, version: str) -> httpx.Client:
+    """An HTTP client that takes answers of one version only, as the header states it; others raise OtherBuildError."""
+
+    def check(response: httpx.Response) -> None:
+        stated = response.headers.get(header)
+        if stated != version:
+            said = f"{header}: {stated}" if stated is not None else f"no header {header}"
+            raise OtherBuildError(f"{response.request.url} was answered with {said}, not by version {version}")
+
+    return http_client(base_url, event_hooks={"response": [check]})
+
+
 class Target:
     """The colour under test: its objects as the API has them now, and the addresses of its Service and pods."""
 
@@ -64,7 +80,10 @@ class Target:
 
     def pods(self) -> list[Obj]:
         """The colour's pods that are not being deleted, by name."""
-        found = self.cluster.list("Pod", labels=self.selector)
+        return self._pods(self.selector)
+
+    def _pods(self, selector: str) -> list[Obj]:
+        found = self.cluster.list("Pod", labels=selector)
         return sorted(
             (p for p in found if "deletionTimestamp" not in p["metadata"]), key=lambda p: p["metadata"]["name"]
         )
@@ -104,6 +123,11 @@ class Target:
     def only_ours_behind(self, service: str) -> list[Check]:
         """That all of the colour's pods, and nothing else, stand behind a Service now."""
         return gate.endpoints(self.slices_of(service), self.pods(), service)
+
+    def only_behind(self, service: str, colour: str) -> list[Check]:
+        """That all of one colour's pods, and nothing else, stand behind a Service now."""
+        pods = self._pods(f"app={self.release.app_name},version={colour}")
+        return gate.endpoints(self.slices_of(service), pods, service)
 
     def metrics_path(self) -> str:
         """The path that the pods' annotations tell Prometheus to scrape."""

@@ -16,7 +16,15 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from bluegreen.clock import Deadline
-from bluegreen.errors import CannotStartError, HarnessError, InputError, NeedsPersonError, TakenOverError
+from bluegreen.errors import (
+    CannotStartError,
+    HarnessError,
+    HookError,
+    InputError,
+    LiveHarmedError,
+    NeedsPersonError,
+    TakenOverError,
+)
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
 from bluegreen.verdict import Outcome, Verdict, gate_verdict, stage_verdict
@@ -24,6 +32,7 @@ from bluegreen.verdict import Outcome, Verdict, gate_verdict, stage_verdict
 if TYPE_CHECKING:
     import pytest
 
+    from bluegreen.plugin.hooks import Calls
     from bluegreen.release import Release
     from bluegreen.settings import Settings
 
@@ -33,7 +42,10 @@ LOOK_EVERY_S = 0.25  # a choice: how often the probe's findings are read while t
 class Owner:
     """One release, from the collected tests to its outcome."""
 
-    def __init__(self, settings: Settings, run_dir: Path, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, run_dir: Path, progress: Callable[[str], None], config: pytest.Config
+    ) -> None:
+        self.config = config  # whose hooks hear of the release's steps
         self.settings, self.run_dir, self.progress = settings, run_dir, progress
         self.state = StateFile(run_dir / FILE)
         self.tally = Tally({})
@@ -49,6 +61,7 @@ class Owner:
         self._turning = threading.Lock()  # held while the gate is ended, or left for the switch
         self._watching = "gate"  # what the watching thread looks at: gate, production, or nothing
         self._ending = False
+        self._calls: Calls | None = None
 
     # -- beginning --------------------------------------------------------------------------------------------------
     def start(self, stage_by_test: Mapping[str, str], deselected: tuple[str, ...] = ()) -> bool:
@@ -58,6 +71,7 @@ class Owner:
             return False
         try:
             self.release = self._new_release()
+            self._hang_hooks(self.release)
             handle = self.release.begin()
         except HarnessError as error:
             self._could_not_begin(error)
@@ -69,12 +83,24 @@ class Owner:
         threading.Thread(target=self._watch, daemon=True).start()
         return True
 
+    def _hang_hooks(self, release: Release) -> None:
+        """Let the hooks of the suite's conftest.py, of plugins and of settings hear of the release's steps."""
+        from bluegreen.plugin.hooks import BuiltIn, Calls, Context
+
+        self.config.pluginmanager.register(BuiltIn(), "bluegreen-built-in-hooks")
+        self._calls = Calls(self.config, Context(self.settings, release.kube, release, self.progress))
+        release.listen(self._calls)
+
     def _could_not_begin(self, error: HarnessError) -> None:
         """Nothing was changed, or what was begun is put back."""
         if isinstance(error, NeedsPersonError):
             self._end(Outcome.NEEDS_PERSON, str(error))
         elif self.release is None or isinstance(error, InputError | CannotStartError):
             self._end(Outcome.COULD_NOT_START, str(error))
+        elif isinstance(error, HookError):
+            self.abort(Outcome.GATE_FAILED, str(error))
+        elif isinstance(error, LiveHarmedError):
+            self.abort(Outcome.NEEDS_PERSON, str(error))
         else:
             self.abort(Outcome.HARNESS_FAILED, str(error))
 
@@ -129,16 +155,18 @@ class Owner:
         except NeedsPersonError as error:
             self._end(Outcome.NEEDS_PERSON, str(error))
         except HarnessError as error:
-            self._after_failed_promotion(str(error))
+            self._after_failed_promotion(error)
         return self.problem
 
-    def _after_failed_promotion(self, problem: str) -> None:
+    def _after_failed_promotion(self, error: HarnessError) -> None:
         """Rolled back where the switch had been made; otherwise the candidate is taken away."""
         assert self.release is not None
         if self.release.switched:
-            self._end(Outcome.ROLLED_BACK, problem)
+            self._end(Outcome.ROLLED_BACK, str(error))
+        elif isinstance(error, HookError | LiveHarmedError):
+            self.abort(Outcome.GATE_FAILED, str(error))
         else:
-            self.abort(Outcome.HARNESS_FAILED, problem)
+            self.abort(Outcome.HARNESS_FAILED, str(error))
 
     def record(self, report: pytest.TestReport) -> None:
         """Take a test's report; a failure in production switches back at once."""
@@ -223,6 +251,8 @@ class Owner:
         try:
             self.release.finish()
             self._end(Outcome.SWITCHED, "")
+        except HookError as error:
+            self._roll_back(str(error))
         except HarnessError as error:
             self._end_badly(error, f"the new version was verified; retiring the old one failed: {error}")
 
@@ -271,6 +301,8 @@ class Owner:
 
     def _end(self, outcome: Outcome, problem: str) -> None:
         self.outcome, self.problem = outcome, problem
+        if self._calls is not None:
+            self._calls.outcome(str(outcome), problem)
 
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict of every stage as the tests stand now."""

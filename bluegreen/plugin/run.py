@@ -66,7 +66,16 @@ def _direct_reports(config: pytest.Config, run_dir: Path) -> None:
 
 
 class Ordering:
-    """Puts the tests into the order of the stages."""
+    """Collects a suite's tests, the checks that stand in YAML too, and puts them into the order of the stages."""
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Take ``checks.yaml`` for a file of tests."""
+        if file_path.name != "checks.yaml":
+            return None
+        from bluegreen.plugin.checks import ChecksFile
+
+        collector: pytest.Collector = ChecksFile.from_parent(parent, path=file_path)
+        return collector
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -115,7 +124,7 @@ class Owning:
 
         self.config, self.run_dir = config, run_dir
         self.reporting = Reporting(config, settings, run_dir)
-        self.owner = OWNERS[suite](settings, run_dir, self.reporting.progress)
+        self.owner = OWNERS[suite](settings, run_dir, self.reporting.progress, config)
         self.stage_by_test: dict[str, str] = {}
         self.deselected: tuple[str, ...] = ()
         self.html_report: Any = None

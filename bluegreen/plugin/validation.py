@@ -30,7 +30,9 @@ class Validation:
 
     release = None
 
-    def __init__(self, settings: Settings, run_dir: Path, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, run_dir: Path, progress: Callable[[str], None], _config: pytest.Config
+    ) -> None:
         self.settings, self.run_dir, self.progress = settings, run_dir, progress
         self.state = StateFile(run_dir / FILE)
         self.tally = Tally({})
@@ -72,6 +74,7 @@ class Validation:
             )
         image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
         urls = {"http": Access(kube, settings).live("http").url}
+        version = settings.expected_version or parse_image(image).version
         return Handle(
             release_id="validate",
             namespace=settings.namespace,
@@ -81,7 +84,8 @@ class Validation:
             candidate=str(colour),
             live=str(colour),
             image=image,
-            version=settings.expected_version or parse_image(image).version,
+            version=version,
+            live_version=version,
             version_header=settings.version_header,
             replicas=int(deployment["spec"]["replicas"]),
             deployment=name,

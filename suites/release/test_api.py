@@ -20,19 +20,19 @@ def ask(client: httpx.Client, path: str, who: str) -> gate.Answer:
     return gate.Answer.of(client.get(path), f"{who} GET {path}")
 
 
-def test_each_api_path_answers_with_json(candidate: httpx.Client, settings: Settings, target: Target) -> None:
+def test_each_api_path_answers_with_json(preview: httpx.Client, settings: Settings, target: Target) -> None:
     who = f"Service {target.release.preview_name}"
-    answers = [ask(candidate, path, who) for path in settings.api_paths.split()]
+    answers = [ask(preview, path, who) for path in settings.api_paths.split()]
     gate.require([check for answer in answers for check in gate.succeeded(answer)])
 
 
-def test_metrics_are_answered(candidate: httpx.Client, target: Target) -> None:
-    answer = ask(candidate, target.metrics_path(), f"Service {target.release.preview_name}")
+def test_metrics_are_answered(preview: httpx.Client, target: Target) -> None:
+    answer = ask(preview, target.metrics_path(), f"Service {target.release.preview_name}")
     gate.require(gate.succeeded(answer, in_json=False))
 
 
-def test_an_unknown_path_is_not_found(candidate: httpx.Client, target: Target) -> None:
-    gate.require(gate.found_nothing(ask(candidate, UNKNOWN_PATH, f"Service {target.release.preview_name}")))
+def test_an_unknown_path_is_not_found(preview: httpx.Client, target: Target) -> None:
+    gate.require(gate.found_nothing(ask(preview, UNKNOWN_PATH, f"Service {target.release.preview_name}")))
 
 
 def test_every_pod_answers_with_the_version_of_the_candidate(target: Target, settings: Settings, note: Any) -> None:
@@ -47,9 +47,9 @@ def test_every_pod_answers_with_the_version_of_the_candidate(target: Target, set
 
 
 def test_the_service_answers_with_the_version_of_the_candidate(
-    candidate: httpx.Client, target: Target, settings: Settings
+    preview: httpx.Client, target: Target, settings: Settings
 ) -> None:
     who, path = f"Service {target.release.preview_name}", settings.api_paths.split()[0]
-    answers = [ask(candidate, path, who) for _ in range(2 * target.release.replicas)]
+    answers = [ask(preview, path, who) for _ in range(2 * target.release.replicas)]
     said = [check for a in answers for check in gate.version(a, settings.version_header, target.release.version)]
     gate.require([*said, *target.proof_of_origin()])

@@ -39,11 +39,11 @@ def test_every_pod_says_it_is_well(target: Target, settings: Settings, note: Any
 
 
 @pytest.mark.parametrize("check", ["health", "ready", "live"])
-def test_the_service_says_it_is_well(candidate: httpx.Client, target: Target, settings: Settings, check: str) -> None:
+def test_the_service_says_it_is_well(preview: httpx.Client, target: Target, settings: Settings, check: str) -> None:
     path = paths(settings)[check]
     before = target.proof_of_origin()
     answers = [
-        gate.Answer.of(candidate.get(path), f"Service {target.release.preview_name} {path}") for _ in range(ROUNDS)
+        gate.Answer.of(preview.get(path), f"Service {target.release.preview_name} {path}") for _ in range(ROUNDS)
     ]
     said = [made for answer in answers for made in gate.healthy(answer, must_say=check == "health")]
     gate.require([*before, *said, *target.proof_of_origin()])

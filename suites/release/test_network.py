@@ -65,13 +65,13 @@ def test_every_pod_answers_on_each_port(target: Target, settings: Settings) -> N
     gate.require(checks)
 
 
-def test_every_pod_gets_requests(candidate: httpx.Client, target: Target, settings: Settings, note: Any) -> None:
+def test_every_pod_gets_requests(preview: httpx.Client, target: Target, settings: Settings, note: Any) -> None:
     before = target.request_counts()
     if not before:
         pytest.skip(f"no pod exposes {settings.request_counter}, so requests cannot be counted")
     path = settings.api_paths.split()[0]
     for _ in range(REQUESTS_A_POD * len(before)):
-        candidate.get(path)
+        preview.get(path)
     after = target.request_counts()
     moved = {name: int(after.get(name, 0) - count) for name, count in before.items()}
     note("requests by pod", moved)
