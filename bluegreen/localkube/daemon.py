@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import shutil
@@ -19,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bluegreen.errors import HarnessError
+from bluegreen.localkube.collector import Collector
 from bluegreen.localkube.state import StateDir, hold_lock
 
 _LOG = logging.getLogger("bluegreen.localkube.daemon")  # its __name__ is __main__
@@ -72,11 +72,12 @@ async def _run(state: StateDir, options: argparse.Namespace) -> bool:
     async with contextlib.AsyncExitStack() as stack:
         if options.exit_with_pid:
             stack.enter_context(_end_of_process(options.exit_with_pid, ended, owner_gone))
+        collector = Collector()
+        stack.push_async_callback(collector.stop)
         facts = await stack.enter_async_context(assemble(state))
         _LOG.info("the API answers at %s", state.update(pid=os.getpid(), **facts).server)
         _say_ready(options.ready_fd)
-        gc.collect()
-        gc.freeze()  # what start-up made lives as long as the process: later collections need not look at it
+        await collector.start()
         await ended.wait()
         _LOG.info("ending")
     return owner_gone.is_set()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 
 from bluegreen import localkube
-from tests.bench import measures
-from tests.bench.measures import Row
+from tests.bench import measures, sizes
+from tests.bench.rows import Row
 
 ALL = {
     "up": measures.cluster_up,
     "replicas": measures.replicas,
-    "requests": measures.requests,
+    "pods": sizes.pods,
+    "requests": sizes.requests,
+    "watchers": sizes.watchers,
+    "writes": sizes.writes,
     "proxy": measures.proxy,
     "collection": measures.collection,
     "release": measures.release,

@@ -18,7 +18,7 @@ from bluegreen.localkube.store import Change
 
 __all__ = ["Manager", "Options"]
 
-SLICE_S = 0.004
+SLICE_S = 0.002
 """How long passes may follow each other before the API gets its turn. A choice: requests wait this much longer."""
 EXPECTED_REFUSALS = frozenset((403, 404, 409, 410, 422, 429))
 """Refusals that a pass meets in the ordinary course of things; they are retried without a traceback."""

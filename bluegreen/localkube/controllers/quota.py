@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from bluegreen.localkube.controllers.quota_usage import (
     refusal,
     usage_of,
     usage_status,
+    uses_one,
 )
-from bluegreen.localkube.kinds import KINDS, Kind
+from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.status import ApiError, forbidden
 from bluegreen.localkube.store import Change
 
@@ -112,13 +113,12 @@ class Quotas:
 
     # -- counting --------------------------------------------------------------------
     def _counted(self, quota: Obj) -> dict[str, str]:
-        return usage_status(quota, self._objects(quota))
-
-    def _objects(self, quota: Obj) -> Iterator[tuple[Kind, Obj]]:
-        namespace = quota["metadata"]["namespace"]
-        for each in kinds_of(quota["spec"].get("hard") or ()):
-            for obj in self.context.all(each.kind, namespace):
-                yield each, obj
+        """What is used. Objects that all use the same are not looked at: a write costs no more than the last."""
+        context, namespace = self.context, quota["metadata"]["namespace"]
+        kinds = kinds_of(quota["spec"].get("hard") or ())
+        numbers = {each: context.store.count(each, namespace) for each in kinds if uses_one(each)}
+        objects = ((each, obj) for each in kinds if not uses_one(each) for obj in context.all(each.kind, namespace))
+        return usage_status(quota, objects, numbers)
 
     def _write(self, quota: Obj, used: dict[str, str]) -> None:
         hard = quota["spec"].get("hard") or {}

@@ -88,10 +88,23 @@ def _is_compute(names: Iterable[str]) -> bool:
     return any(name in _COMPUTE or name.startswith(prefixes) for name in names)
 
 
-def usage_status(quota: Obj, objects: Iterable[tuple[Kind, Obj]]) -> dict[str, str]:
-    """status.used: the sum of all objects within the quota's scopes, for each resource it limits."""
+def uses_one(kind: Kind) -> bool:
+    """Whether every object of a kind uses the same: one of its number."""
+    return kind.kind not in _EXTRA
+
+
+def usage_status(
+    quota: Obj, objects: Iterable[tuple[Kind, Obj]], numbers: Mapping[Kind, int] | None = None
+) -> dict[str, str]:
+    """status.used: the sum of all objects within the quota's scopes, for each resource it limits.
+
+    ``numbers``: how many there are of kinds whose objects need not be looked at (``uses_one``).
+    """
     hard = quota["spec"].get("hard") or {}
     total: Counter[str] = Counter()
+    for kind, number in (numbers or {}).items():
+        if in_scope(quota, kind, {}):
+            total.update({name: amount * number for name, amount in usage_of(kind, {}).items()})
     for kind, obj in objects:
         if in_scope(quota, kind, obj):
             total.update(usage_of(kind, obj))

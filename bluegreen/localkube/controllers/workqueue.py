@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from bluegreen import clock
 from bluegreen.localkube.controllers.base import Key
 
-COST_FACTOR = 2.0
-"""Pause after a pass, as a multiple of its cost: one key gets at most a third of the process. A choice."""
+COST_FACTOR = 5.0
+"""Pause after a pass, as a multiple of its cost: one key gets at most a sixth of the process. A choice."""
 CHEAP_S = 0.001
 """Passes below this cost are repeated at once; most objects never wait."""
 FIRST_RETRY_S = 0.005

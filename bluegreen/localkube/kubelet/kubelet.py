@@ -69,6 +69,7 @@ class Kubelet:
             faults=self.faults,
         )
         self._runs: dict[str, PodRun] = {}  # by uid
+        self._by_namespace: dict[str, dict[str, PodRun]] = {}  # the same
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changes: deque[Change] = deque()
         self._hosts_stale = False
@@ -109,6 +110,7 @@ class Kubelet:
         await self._end_programs()
         self.machine.cgroups.clear()
         self._runs.clear()
+        self._by_namespace.clear()
 
     async def _end_programs(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -158,11 +160,13 @@ class Kubelet:
             if _over(pod):
                 return
             self._runs[uid] = PodRun(self.machine, pod)
+            self._by_namespace.setdefault(self._runs[uid].namespace, {})[uid] = self._runs[uid]
             self._tasks[uid] = asyncio.create_task(self._run(self._runs[uid]), name=f"pod {self._runs[uid].title}")
         self._runs[uid].update(pod)
 
     async def _run(self, run: PodRun) -> None:
         try:
+            await self.machine.starts.take()
             await run.run()
         except Exception:
             LOG.exception("pod %s failed", run.title)
@@ -170,7 +174,14 @@ class Kubelet:
             if asyncio.current_task() is self._tasks.get(run.uid) and not _cancelled():
                 del self._tasks[run.uid]
                 self._runs.pop(run.uid, None)
+                self._leave_namespace(run)
                 self._forget_if_gone(run)
+
+    def _leave_namespace(self, run: PodRun) -> None:
+        runs = self._by_namespace.get(run.namespace, {})
+        runs.pop(run.uid, None)
+        if not runs:
+            self._by_namespace.pop(run.namespace, None)
 
     def _forget_if_gone(self, run: PodRun) -> None:
         present = self.machine.registry.store.get(POD, run.namespace, run.name)
@@ -187,9 +198,8 @@ class Kubelet:
             run.stop(0)
 
     def _config_changed(self, change: Change) -> None:
-        for run in self._runs.values():
-            if run.namespace == change.namespace:
-                asyncio.get_running_loop().call_soon(run.config_changed)
+        for run in self._by_namespace.get(change.namespace, {}).values():
+            self.machine.writes.add(run.config_changed)
 
     def _names_changed(self, _change: Change) -> None:
         if not self._hosts_stale:

@@ -13,6 +13,7 @@ from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet.cgroups import Cgroups
 from bluegreen.localkube.kubelet.env import service_variables
 from bluegreen.localkube.kubelet.launch import Container, ContainerSpec, StartError
+from bluegreen.localkube.kubelet.turns import Turns
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
 
@@ -48,6 +49,8 @@ class Machine:
     cgroups: Cgroups = field(default_factory=Cgroups)
     faults: Faults = field(default_factory=Faults)
     launched: set[Container] = field(default_factory=set)
+    writes: Turns = field(default_factory=Turns)  # of pods' statuses
+    starts: Turns = field(default_factory=lambda: Turns(at_once=1))  # of pods
 
     def launch(self, spec: ContainerSpec) -> Container:
         """Start a container; it is known here until no process of it is left. Raises StartError."""

@@ -56,7 +56,6 @@ class PodRun:
         self._ends = False
         self._failure: tuple[str, str] | None = None
         self._sandbox = False
-        self._touched = False
         status = pod.get("status") or {}
         self._start_time = status.get("startTime") or clock.timestamp()
         self.inits = self._runs(spec.get("initContainers") or (), status.get("initContainerStatuses"), init=True)
@@ -311,13 +310,10 @@ class PodRun:
     def touch(self) -> None:
         """Something changed: write the status soon."""
         self._moved.set()
-        if not self._touched:
-            self._touched = True
-            asyncio.get_running_loop().call_soon(self.write)
+        self.machine.writes.add(self.write)
 
     def write(self) -> None:
         """Write the status where it differs from what the API has."""
-        self._touched = False
 
         def change(pod: Obj) -> None:
             if pod["metadata"]["uid"] == self.uid:
