@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from bluegreen import capacity, clock, confirm, environment, moves, recovery, standing
+from bluegreen import clock, confirm, environment, moves, preflight, recovery, standing
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
 from bluegreen.deployments import image_of, kept
 from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError, TimeoutExpiredError
 from bluegreen.journal import Record, Step
-from bluegreen.kube import Forbidden, NotFound
+from bluegreen.kube import NotFound
 from bluegreen.moves import Desk
 from bluegreen.origin import origin
 from bluegreen.probe import Probe
@@ -40,11 +40,13 @@ class Beginning:
         self.probe: Probe | None = None
         self.unavailable = ""  # why the candidate did not come up
         self.digest = ""  # the candidate image's, where the cluster knows it
+        self._missing: list[Obj] = []  # what has to be applied before anything else
         self._answer = Answer(problem="nothing serves")
 
     def plan(self) -> tuple[tuple[str, Callable[[], str]], ...]:
         """What is done, in order: each step's name, and what does it and says how it went."""
         return (
+            ("look before anything is changed", self._preflight),
             ("take the lock", self._take_lock),
             ("mend what was left", self._mend),
             ("prepare the environment", self._prepare),
@@ -55,12 +57,17 @@ class Beginning:
             ("wait for the candidate", self._await_candidate),
         )
 
+    def _preflight(self) -> str:
+        """Find out what would stop this release, or be refused by the cluster, before anything is changed."""
+        self._missing = preflight.check(self._desk.kube, self._settings, self._id)
+        return "the environment is to be set up" if self._missing else "all is there"
+
     def _take_lock(self) -> str:
         lock = self._desk.lock
         try:
             lock.take()
         except NotFound:  # the namespace is not there yet
-            environment.ensure(self._desk.kube, self._settings)
+            self._prepare()
             lock.take()
         return lock.name
 
@@ -70,29 +77,22 @@ class Beginning:
         return self.recovered or "nothing"
 
     def _prepare(self) -> str:
-        """Set up what is missing, and find out what the cluster would refuse before anything is changed."""
-        environment.ensure(self._desk.kube, self._settings)
-        return ""
+        """Set up what is missing."""
+        made, self._missing = environment.bring_all_about(self._desk.kube, self._missing), []
+        return f"{len(made)} objects" if made else "nothing"
 
     def _look(self) -> str:
         """Stamp the epoch on what there is, and note what is live."""
         service, deployments = moves.claim(self._desk)
         live = live_colour(service)
         if live is not None:
-            self._require_deployment(live, deployments[live])
+            preflight.require_live(self._settings, live, deployments)
             self._answer = confirm.ask(moves.target(self._desk, ""))
         size = self._desk.deployments.size(live) if live is not None else 0
         self.record = self._new_record(live, deployments, size or self._settings.replicas)
-        self._require_room(self.record)
+        rendered = self._desk.deployments.rendered(self.record.candidate, self.record.replicas)
+        preflight.require_room(self._desk.kube, rendered, self.record.replicas)
         return "nobody serves" if live is None else f"{live} serves: {size} pods of {self.record.live_image}"
-
-    def _require_deployment(self, live: Colour, deployment: Obj | None) -> None:
-        if deployment is None:
-            name = self._desk.deployments.name(live)
-            raise CannotStartError(
-                f"Service {self._settings.service_name} selects {live}, but there is no Deployment {name}.",
-                "Bring that Deployment back, or move traffic with `bluegreen rollback`; see `bluegreen status`.",
-            )
 
     def _new_record(self, live: Colour | None, deployments: dict[Colour, Obj | None], size: int) -> Record:
         candidate = live.other if live is not None else Colour.BLUE
@@ -111,18 +111,6 @@ class Beginning:
             before=kept(deployments[candidate]),
             times={Step.OPENED.value: clock.timestamp()},
         )
-
-    def _require_room(self, record: Record) -> None:
-        """Refuse, before anything is created, what a quota would refuse."""
-        deployment = self._desk.deployments.rendered(record.candidate, record.replicas)
-        try:
-            quotas = self._desk.kube.list("ResourceQuota")
-        except Forbidden:  # then the cluster will tell, by pods that do not come
-            return
-        if short := list(capacity.shortages(quotas, capacity.needed(deployment, record.replicas))):
-            raise CannotStartError(
-                f"There is no room for a second colour: {'; '.join(short)}.", "Raise the quota, or free some of it."
-            )
 
     def _open(self) -> str:
         self._desk.hooks.entering(Step.OPENED)

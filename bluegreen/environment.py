@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from bluegreen import manifests
+from bluegreen import manifest_rules, manifests
 from bluegreen.applying import RELEASE, bring_about, dry_run, fits
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
@@ -49,9 +49,14 @@ def set_up(kube: Kube, settings: Settings, *, full: bool = True) -> list[str]:
     wanted = [(path, obj) for path, obj in _wanted(settings) if full or obj["kind"] not in ADMINISTRATIVE]
     _try_out(kube, settings, wanted, namespace)
     _require_secrets(kube, settings, known={_key(obj): True for _, obj in wanted})
-    for _, obj in wanted:
+    return bring_all_about(kube, [obj for _, obj in wanted])
+
+
+def bring_all_about(kube: Kube, wanted: list[Obj]) -> list[str]:
+    """Apply what ``check`` found fit to be applied; returns what it was."""
+    for obj in wanted:
         bring_about(kube, obj)
-    return [f"{obj['kind']} {obj['metadata']['name']}" for _, obj in wanted]
+    return [f"{obj['kind']} {obj['metadata']['name']}" for obj in wanted]
 
 
 def ensure(kube: Kube, settings: Settings) -> None:
@@ -59,15 +64,27 @@ def ensure(kube: Kube, settings: Settings) -> None:
 
     On a named cluster this writes nothing at all. Raises ``CannotStartError`` with what is missing.
     """
+    bring_all_about(kube, check(kube, settings))
+
+
+def check(kube: Kube, settings: Settings) -> list[Obj]:
+    """Find out, without changing anything, whether a release can start; returns what has to be applied first.
+
+    That is nothing on a named cluster, and on the embedded one nothing when all is as it should be. Raises
+    ``InputError`` for manifests that will not do and ``CannotStartError`` with what is missing.
+    """
     namespace = _living_namespace(kube, settings)
-    wanted = [obj for _, obj in _wanted(settings)]
+    pairs = _wanted(settings)
+    wanted = [obj for _, obj in pairs]
     live = _live(kube, wanted, namespace)
     if settings.embedded and not all(_key(obj) in live and fits(obj, live[_key(obj)]) for obj in wanted):
-        set_up(kube, settings)
-        return
+        _try_out(kube, settings, pairs, namespace)
+        _require_secrets(kube, settings, known={_key(obj): True for obj in wanted})
+        return wanted
     _require(kube, settings, wanted, live)
     _require_secrets(kube, settings, known={key: obj is not None for key, obj in live.items()})
     _try_deployment(kube, settings, "")
+    return []
 
 
 def _require(kube: Kube, settings: Settings, wanted: list[Obj], live: dict[Key, Obj | None]) -> None:
@@ -122,6 +139,7 @@ def _wanted(settings: Settings) -> list[tuple[str, Obj]]:
             pairs += [(path, obj) for obj in manifests.render(settings, name, **values)]
         except InputError as problem:
             mistakes += [mistake for mistake in problem.mistakes if mistake not in mistakes]
+    mistakes += manifest_rules.mistakes(settings)
     if mistakes:
         raise InputError(mistakes)
     return pairs

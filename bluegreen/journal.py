@@ -74,6 +74,13 @@ ALLOWED: Mapping[Step, frozenset[Step]] = {
 """Which step may follow which; the steps that mend may be entered again by whoever takes over."""
 
 
+UNREADABLE = (
+    "A newer version of this software may have written it: then use that one. Otherwise look at its ConfigMap; delete "
+    "it when no release is under way, then start again."
+)
+"""What to do about a journal that cannot be read."""
+
+
 class JournalLostError(TakenOverError):
     """Somebody else writes the journal now: this process lost its lock and may change nothing any more."""
 
@@ -134,9 +141,21 @@ class Record:
             return cls(**{**raw, **colours, "step": Step(raw["step"])})
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(
-                f"The release journal holds something that is no release record: {error}.",
-                "Look at its ConfigMap; delete it when no release is under way, then start again.",
+                f"The release journal holds something that is no release record: {error}.", UNREADABLE
             ) from error
+
+
+def _history(text: str) -> list[dict[str, Any]]:
+    """The list of earlier releases. Raises HarnessError when it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        found, problem = None, str(error)
+    else:
+        problem = f"it is a {type(found).__name__}"
+    if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
+        return found
+    raise HarnessError(f"The release journal's history is no list of releases: {problem}.", UNREADABLE)
 
 
 def summary(record: Record) -> dict[str, Any]:
@@ -203,7 +222,7 @@ class Journal:
         data: Mapping[str, str] = (found or {}).get("data") or {}
         self._seen = found
         self.record = Record.from_json(data["release"]) if data.get("release") else None
-        self.history = json.loads(data.get("history") or "[]")
+        self.history = _history(data.get("history") or "[]")
         return self.record
 
     def _write(self, record: Record) -> Record:

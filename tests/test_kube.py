@@ -492,7 +492,7 @@ def test_an_unknown_context_lists_the_known_ones(kubeconfig: Path) -> None:
 
 
 def test_a_missing_kubeconfig_knows_no_context(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="knows no context at all"):
+    with pytest.raises(InputError, match="There is no such file"):
         connect(named(tmp_path / "none", "production"))
 
 
@@ -506,7 +506,9 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
 
 def test_a_context_without_a_cluster_is_named(tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
-    file.write_text("contexts: [{name: half, context: {cluster: none, user: none}}]\nclusters: []\nusers: []\n")
+    file.write_text(
+        "contexts: [{name: half, context: {cluster: none, user: none}}]\nclusters: []\nusers: [{name: none, user: {}}]\n"
+    )
     with pytest.raises(InputError, match="CLUSTER='half': its kubeconfig entry is of no use"):
         connect(named(file, "half"))
 

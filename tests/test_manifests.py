@@ -199,35 +199,6 @@ def test_mistakes_are_named_by_file_and_line_all_at_once(tmp_path: Path) -> None
     assert found[1].startswith("FILE line 7: ${} stands for nothing here.")
 
 
-BAD = {
-    "a key twice": (OBJECT + "a: 1\na: 2\n", "line 6: the key a is there twice"),
-    "no YAML": ("a: [1\n", "line 2: it is not YAML"),
-    "a tab": ("a:\n\tb: 1\n", "line 2: it is not YAML"),
-    "a list": ("- a\n", "line 1: it is not a Kubernetes object"),
-    "text": ("hello\n", "line 1: it is not a Kubernetes object"),
-    "no kind": ("apiVersion: v1\nmetadata: {name: a}\n", "line 1: the object has no kind"),
-    "no version": ("kind: Secret\nmetadata: {name: a}\n", "line 1: the object has no apiVersion"),
-    "no name": ("apiVersion: v1\nkind: Secret\nmetadata: {}\n", "line 1: the object has no metadata.name"),
-    "a number for a name": ("apiVersion: v1\nkind: A\nmetadata: {name: 1}\n", "no metadata.name"),
-    "twice the same object": (OBJECT + "---\n" + OBJECT, "ConfigMap a is there twice"),
-    "an unknown tag": (OBJECT + "a: !unless:DB_HOST b\n", "it is not YAML"),
-    "an unknown condition": (OBJECT + "a: !if:DB_HSOT b\n", "line 5: ${DB_HSOT} stands for nothing"),
-    "a secret in the open": (OBJECT + "a: ${DB_PASSWORD}\n", "line 5: ${DB_PASSWORD} is a secret outside a Secret"),
-    "an endless alias": ("a: &a [*a]\n", "line 1: an alias lies inside its own anchor"),
-    "an unknown alias": ("a: *b\n", "it is not YAML"),
-    "a Python object": (OBJECT + "a: !!python/object/apply:os.system [id]\n", "it is not YAML"),
-    "a colour where there is none": (OBJECT + "a: ${COLOUR}\n", "line 5: ${COLOUR} stands for nothing here"),
-    "a binary file": (b"\xff\xfe\x00\x01", "cannot be read"),
-    "a control character": (b"a: \x00\n", "it is not YAML"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_a_bad_manifest_is_refused_by_line(tmp_path: Path, case: str) -> None:
-    text, expected = BAD[case]
-    assert any(expected in found for found in mistakes(tmp_path, text)), mistakes(tmp_path, text)
-
-
 def test_several_files_are_refused_together(tmp_path: Path) -> None:
     (tmp_path / "hpa.yaml").write_text("a: ${X}\n")
     (tmp_path / "pdb.yaml").write_text("a: ${Y}\n")

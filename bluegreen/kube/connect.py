@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ KIND = "kind"
 IN_CLUSTER = "in-cluster"
 KIND_CONTEXTS = ("kind-bluegreen", "kind-kind")
 
+OLDEST = (1, 29)
+"""The oldest server that is released onto. A choice: what older ones do was never looked at, and none is maintained."""
+
 FIRST_CONTACT = RetryPolicy(attempts=4, total_s=10.0)
 """A cluster that does not answer at first is given up sooner than one that stops answering in mid-release."""
 
@@ -38,6 +43,7 @@ def connect(settings: Settings) -> Kube:
     else:
         kubeconfig = settings.kubeconfig or str(Path("~/.kube/config").expanduser())
         context = _context(settings.cluster, kubeconfig)
+        _require_user(kubeconfig, context)
     kube = connect_handle(kubeconfig, context, settings.namespace)
     kube.notes += notes
     return _checked(kube, settings)
@@ -60,17 +66,40 @@ def connect_handle(kubeconfig: str, context: str, namespace: str) -> Kube:
 
 def contexts(kubeconfig: str) -> list[str]:
     """The contexts of the kubeconfig files (one path, or several as KUBECONFIG lists them), sorted."""
-    found: set[str] = set()
+    return sorted(_entries(kubeconfig, "contexts"))
+
+
+def _entries(kubeconfig: str, section: str) -> dict[str, Any]:
+    """What the kubeconfig files list in a section (``contexts``, ``users``), by name; of two the first counts."""
+    found: dict[str, Any] = {}
     for path in filter(None, kubeconfig.split(os.pathsep)):
         try:
             content = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8")) or {}
-            found |= {str(entry["name"]) for entry in content.get("contexts") or []}
+            entries = {str(entry["name"]): entry.get(section[:-1]) or {} for entry in content.get(section) or []}
         except FileNotFoundError:
             continue
         except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
             why, remedy = "it cannot be read as a kubeconfig.", "Mend it, or name another with KUBECONFIG."
             raise InputError([Mistake("KUBECONFIG", path, why, remedy)]) from None
-    return sorted(found)
+        found = {**entries, **found}
+    return found
+
+
+def _require_user(kubeconfig: str, context: str) -> None:
+    """Refuse a context whose user is not listed or logs in by a program that is not there.
+
+    The client would only log that, and go on as nobody.
+    """
+    user = str(_entries(kubeconfig, "contexts").get(context, {}).get("user") or "")
+    users = _entries(kubeconfig, "users")
+    why = ""
+    if user and user not in users:
+        why = f"its user {user} is not in the kubeconfig."
+    program = str(((users.get(user) or {}).get("exec") or {}).get("command") or "")
+    if program and shutil.which(program) is None:
+        why = f"its user {user} logs in by the program {program}, which is not on PATH."
+    if why:
+        raise InputError([Mistake("CLUSTER", context, why, "Mend the kubeconfig, or install what it names.")])
 
 
 def _context(cluster: str, kubeconfig: str) -> str:
@@ -80,6 +109,8 @@ def _context(cluster: str, kubeconfig: str) -> str:
         if context in known:
             return context
     listed = f"Known contexts: {', '.join(known)}." if known else "It knows no context at all."
+    if not any(Path(path).expanduser().exists() for path in kubeconfig.split(os.pathsep) if path):
+        listed = "There is no such file."
     remedy = {KIND: "Create the cluster first: kind create cluster --name bluegreen."}.get(
         cluster, "Name one of them with CLUSTER, choose the kubeconfig with KUBECONFIG, or use CLUSTER=local."
     )
@@ -143,7 +174,22 @@ def _checked(kube: Kube, settings: Settings) -> Kube:
         sentence = f"CLUSTER={settings.cluster}: {kube.server} is of no use. {problem.sentence}"
         raise CannotStartError(sentence, remedy) from None
     kube.transport.policy = patience
+    _require_version(kube, settings)
     return kube
+
+
+def _require_version(kube: Kube, settings: Settings) -> None:
+    """Refuse a server older than ``OLDEST``, or one that is no Kubernetes at all."""
+    match = re.match(r"v(\d+)\.(\d+)", kube.server_version)
+    if match and (int(match[1]), int(match[2])) >= OLDEST:
+        return
+    kube.close()
+    stated = kube.server_version or "no version at all"
+    raise CannotStartError(
+        f"CLUSTER={settings.cluster}: {kube.server} states {stated}, and {'.'.join(map(str, OLDEST))} is the oldest "
+        "Kubernetes that releases are made on.",
+        "Upgrade the cluster, or name another one.",
+    )
 
 
 _LOCAL_REMEDY = "Restart it: `bluegreen cluster down`, then again."

@@ -183,9 +183,15 @@ class Reader:
         return RESOURCES[kind]
 
     def _json(self, method: str, path: str, what: str, **how: Any) -> Obj:
-        answer = orjson.loads(self.transport.request(method, path, what, **how))
+        content = self.transport.request(method, path, what, **how)
+        try:
+            answer = orjson.loads(content)
+        except orjson.JSONDecodeError:  # a proxy's or a login page
+            answer = None
         if not isinstance(answer, dict):
-            raise KubeError(f"Cannot {what}: the answer is not an object.", "Is this the address of a Kubernetes API?")
+            said = content[:60].decode("utf-8", "replace").strip()
+            sentence = f"Cannot {what}: the answer is no JSON object: {said!r}."
+            raise KubeError(sentence, "Check that this is the address of a Kubernetes API.")
         return answer
 
     def _pages(self, path: str, what: str, query: dict[str, str]) -> Obj:

@@ -56,7 +56,7 @@ spec:
   selector: {matchLabels: {app: "${APP_NAME}", version: "${COLOUR}"}}
   template:
     metadata: {labels: {app: "${APP_NAME}", version: "${COLOUR}"}}
-    spec: {containers: [{name: app, image: "${DOCKER_IMAGE}"}]}
+    spec: {containers: [{name: app, image: "${DOCKER_IMAGE}", ports: [{name: http, containerPort: 8080}]}]}
 """
 
 
