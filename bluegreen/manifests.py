@@ -298,8 +298,8 @@ def _checked(file: _File, document: Any, line: int) -> Obj:
         file.mistake(line, f"the object has no {missing}.", f"Write {missing}.")
     if not named:
         file.mistake(line, "the object has no metadata.name.", "Write metadata.name.")
-    elif re.search("[/%]", metadata["name"]) or metadata["name"] in (".", ".."):
-        why = f"the object's name {metadata['name']} cannot stand in a path of the API."
+    elif re.search("[/%]", name := str(document["metadata"]["name"])) or name in (".", ".."):
+        why = f"the object's name {name} cannot stand in a path of the API."
         file.mistake(line, why, "Use lower-case letters, digits, '-' and '.'.")
     return document if named and "kind" in document else {}
 

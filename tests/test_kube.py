@@ -506,9 +506,8 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
 
 def test_a_context_without_a_cluster_is_named(tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
-    file.write_text(
-        "contexts: [{name: half, context: {cluster: none, user: none}}]\nclusters: []\nusers: [{name: none, user: {}}]\n"
-    )
+    context = "contexts: [{name: half, context: {cluster: none, user: none}}]"
+    file.write_text(f"{context}\nclusters: []\nusers: [{{name: none, user: {{}}}}]\n")
     with pytest.raises(InputError, match="CLUSTER='half': its kubeconfig entry is of no use"):
         connect(named(file, "half"))
 
