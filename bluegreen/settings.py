@@ -265,6 +265,21 @@ SETTINGS: tuple[Setting, ...] = (
         "The counter that moves with every request; with the label `status` it also tells server errors.",
         "METRIC",
     ),
+    Setting(
+        "ERROR_COUNTER",
+        grammar.metric,
+        "gremlinsai_api_errors_total",
+        "The counter of errors, whose climb under load is held against LOAD_SUCCESS_RATE where it is there.",
+        "METRIC",
+    ),
+    Setting("KEEP_ALIVE", grammar.flag, "true", "Whether connections must be kept open between requests.", "BOOL"),
+    Setting(
+        "SHUTDOWN_TEST",
+        grammar.flag,
+        "false",
+        "Delete one of the candidate's pods after the load test, and require that no request fails meanwhile.",
+        "BOOL",
+    ),
     Setting("EXPECTED_VERSION", grammar.text, None, "The version the candidate must state; the image's tag."),
     Setting("INGRESS_HOST", grammar.ingress_host, None, "The Ingress' host name; without it there is none.", _HOST),
     Setting("TLS_SECRET", grammar.subdomain, None, "The TLS Secret of the Ingress; also opens the https port.", "NAME"),
@@ -380,6 +395,9 @@ class Settings:
     api_paths: str
     metrics: str
     request_counter: str
+    error_counter: str
+    keep_alive: bool
+    shutdown_test: bool
     expected_version: str
     ingress_host: str
     tls_secret: str

@@ -203,7 +203,7 @@ def test_usage_is_held_against_limits_and_unknown_usage_is_left_out() -> None:
 
 def answer(status: int = 200, text: str = '{"status": "healthy", "version": "v2"}', **headers: str) -> gate.Answer:
     """An answer of the candidate."""
-    return gate.Answer("Pod a /health", status, headers, text)
+    return gate.Answer("Pod a /health", status, {"content-type": "application/json", **headers}, text)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ sentences. A stage's tests put the two together::
 
 from bluegreen.gate.application import Answer, found_nothing, healthy, succeeded, version
 from bluegreen.gate.check import Check, CheckError, require
-from bluegreen.gate.measured_load import load, restarts_unchanged
+from bluegreen.gate.configuration import own_configuration
+from bluegreen.gate.measured_load import Look, errors_counted, load, restarts_unchanged, well_throughout
 from bluegreen.gate.monitoring import counted, families, histograms, no_server_errors, scrape_annotations
-from bluegreen.gate.network import answered, endpoints, reached_every_pod, resolves
+from bluegreen.gate.network import admitted, answered, endpoints, kept_open, reached_every_pod, resolves
 from bluegreen.gate.objects import (
     autoscaler,
     disruption_budget,
@@ -29,20 +30,25 @@ __all__ = [
     "Answer",
     "Check",
     "CheckError",
+    "Look",
+    "admitted",
     "answered",
     "autoscaler",
     "counted",
     "disruption_budget",
     "endpoints",
+    "errors_counted",
     "families",
     "found_nothing",
     "healthy",
     "histograms",
     "image",
+    "kept_open",
     "live_selector",
     "load",
     "no_server_errors",
     "nobody_harmed",
+    "own_configuration",
     "pods_ready",
     "probes",
     "reached_every_pod",
@@ -56,4 +62,5 @@ __all__ = [
     "succeeded",
     "usage",
     "version",
+    "well_throughout",
 ]

@@ -27,18 +27,27 @@ class _Response(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. ``where``: who was asked for what, as a sentence names it; header names in lower case."""
+    """One HTTP answer. ``where``: who was asked for what, as a sentence names it; header names in lower case.
+
+    ``problem``: why there is none; then the status is 0.
+    """
 
     where: str
     status: int
     headers: Mapping[str, str]
     text: str
+    problem: str = ""
 
     @staticmethod
     def of(response: _Response, where: str) -> Answer:
         """The answer that an HTTP client's response is."""
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(where, response.status_code, headers, response.text)
+
+    @staticmethod
+    def missing(where: str, problem: str) -> Answer:
+        """What stands for an answer that did not come, or not whole."""
+        return Answer(where, 0, {}, "", problem)
 
     @property
     def document(self) -> Any:
@@ -56,7 +65,7 @@ def healthy(answer: Answer, must_say: bool = True) -> list[Check]:
     """
     said = _stated_health(answer)
     checks = [_status(answer, 200)]
-    if said or must_say:
+    if not answer.problem and (said or must_say):
         wanted, otherwise = (
             "healthy",
             f"{answer.where} says {said or 'nothing'!r} of itself, with status {answer.status}.",
@@ -66,9 +75,13 @@ def healthy(answer: Answer, must_say: bool = True) -> list[Check]:
 
 
 def succeeded(answer: Answer, in_json: bool = True) -> list[Check]:
-    """Status 200 and, where asked for, a body in JSON."""
+    """Status 200 and, where asked for, a body in JSON that is called so: clients go by the content type."""
     checks = [_status(answer, 200)]
     if in_json and answer.status == 200:
+        stated = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        called = stated == "application/json" or stated.endswith("+json")
+        wrong = f"{answer.where} calls its answer {stated or 'nothing'} and not application/json."
+        checks.append(Check.that(f"{answer.where}: content type", called, stated, "application/json", wrong))
         is_json = answer.document is not None
         otherwise = f"{answer.where} answered no JSON but {_excerpt(answer)}."
         checks.append(Check.that(f"{answer.where}: body", is_json, _excerpt(answer), "JSON", otherwise))
@@ -87,6 +100,8 @@ def version(answer: Answer, header: str, expected: str) -> list[Check]:
     """
     if not header:
         return []
+    if answer.problem:
+        return [_status(answer, 200)]
     stated = answer.headers.get(header.lower(), "")
     why = "it does not come from the candidate's build"
     checks = [Check.equal(f"{answer.where}: {header}", stated, expected, why)]
@@ -97,6 +112,9 @@ def version(answer: Answer, header: str, expected: str) -> list[Check]:
 
 
 def _status(answer: Answer, wanted: int) -> Check:
+    if answer.problem:
+        said = f"{answer.where} was not answered: {answer.problem}."
+        return Check(f"{answer.where}: status", False, "no answer", str(wanted), said)
     return Check.equal(f"{answer.where}: status", answer.status, wanted, _excerpt(answer))
 
 

@@ -9,6 +9,8 @@ from bluegreen.gate.check import Check
 
 Obj = Mapping[str, Any]
 
+DNS_PORT = 53
+
 
 def endpoints(slices: Sequence[Obj], pods: Sequence[Obj], service: str) -> list[Check]:
     """The EndpointSlices of a Service hold every pod of the colour as ready, and no other address."""
@@ -64,3 +66,75 @@ def reached_every_pod(answers_by_pod: Mapping[str, int], pods: Sequence[Obj], ma
         )
         for name in names
     ]
+
+
+def kept_open(answers: int, problem: str, where: str) -> list[Check]:
+    """Two requests are answered on one connection: an application that closes each makes every user connect anew."""
+    otherwise = f"{where} answered {answers} of 2 requests on one connection{': ' + problem if problem else ''}."
+    return [Check.that(f"{where}: keep-alive", answers == 2, answers, "2 answers on one connection", otherwise)]
+
+
+def admitted(policies: Sequence[Obj], labels: Mapping[str, str], ports: Mapping[str, int]) -> list[Check]:
+    """No NetworkPolicy shuts the pods in: each port may be reached by somebody, and names may be looked up.
+
+    Policies add up: what any of those that select a pod allows is allowed, and a pod that none selects is open.
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    """
+    ours = [policy for policy in policies if _selects(policy["spec"].get("podSelector") or {}, labels)]
+    coming = [policy for policy in ours if "Ingress" in _types(policy)]
+    going = [policy for policy in ours if "Egress" in _types(policy)]
+    checks = [_may_come(coming, name, number) for name, number in ports.items()] if coming else []
+    return [*checks, _may_look_up(going)] if going else checks
+
+
+def _may_come(policies: Sequence[Obj], name: str, number: int) -> Check:
+    rules = [rule for policy in policies for rule in policy["spec"].get("ingress") or []]
+    allowed = any(_port_allowed(rule, name, number) for rule in rules)
+    otherwise = f"{_named(policies)} lets nobody reach port {name} ({number}) of this colour's pods."
+    return Check.that(f"NetworkPolicy: port {name}", allowed, "nobody", "open to somebody", otherwise)
+
+
+def _may_look_up(policies: Sequence[Obj]) -> Check:
+    rules = [rule for policy in policies for rule in policy["spec"].get("egress") or []]
+    allowed = any(_port_allowed(rule, "dns", DNS_PORT) for rule in rules)
+    otherwise = f"{_named(policies)} does not let this colour's pods look up names (port {DNS_PORT})."
+    return Check.that("NetworkPolicy: names", allowed, "shut", "open", otherwise)
+
+
+def _port_allowed(rule: Obj, name: str, number: int) -> bool:
+    """Whether a rule allows a port: one without ports allows all, an entry without a port too."""
+    entries = rule.get("ports") or [{}]
+    return any(
+        entry.get("port") in (None, name, number)
+        or (isinstance(entry.get("port"), int) and entry["port"] <= number <= entry.get("endPort", entry["port"]))
+        for entry in entries
+    )
+
+
+def _types(policy: Obj) -> Sequence[str]:
+    spec = policy["spec"]
+    types: Sequence[str] = spec.get("policyTypes") or ["Ingress", *(["Egress"] if "egress" in spec else [])]
+    return types
+
+
+def _selects(selector: Obj, labels: Mapping[str, str]) -> bool:
+    wanted = selector.get("matchLabels") or {}
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _holds(expression, labels) for expression in selector.get("matchExpressions") or []
+    )
+
+
+def _holds(expression: Obj, labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values") or []
+    holds = {
+        "In": labels.get(key) in values,
+        "NotIn": labels.get(key) not in values,
+        "Exists": key in labels,
+        "DoesNotExist": key not in labels,
+    }
+    return holds[expression["operator"]]
+
+
+def _named(policies: Sequence[Obj]) -> str:
+    names = ", ".join(policy["metadata"]["name"] for policy in policies)
+    return f"NetworkPolicy {names}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bluegreen import gate
+from bluegreen.clock import Deadline
 
 if TYPE_CHECKING:
     import httpx
@@ -28,18 +30,29 @@ REQUEST_TIMEOUT_S = 10.0  # a choice: longer than any answer that a user would w
 
 
 def http_client(base_url: str, **options: Any) -> httpx.Client:
-    """An HTTP client for checks: test traffic is marked, every request opens a connection, nothing is retried."""
+    """An HTTP client for checks: test traffic is marked, nothing is retried, and unless other
+    ``limits`` are given every request opens a connection."""
     import httpx
 
-    limits = httpx.Limits(max_keepalive_connections=0)
-    options = {"headers": dict(GATE_HEADERS), "verify": _trusted(), **options}
-    return httpx.Client(base_url=base_url, timeout=REQUEST_TIMEOUT_S, limits=limits, trust_env=False, **options)
+    fresh = httpx.Limits(max_keepalive_connections=0)
+    options = {"headers": dict(GATE_HEADERS), "verify": _trusted(), "limits": fresh, **options}
+    return httpx.Client(base_url=base_url, timeout=REQUEST_TIMEOUT_S, trust_env=False, **options)
 
 
 @cache
 def _trusted() -> ssl.SSLContext:
     """The machine's authorities, read once: reading them takes longer than asking a pod."""
     return ssl.create_default_context()
+
+
+def ask(client: httpx.Client, path: str, where: str) -> gate.Answer:
+    """Ask once; an answer that does not come, or not whole, is an answer too: one with a problem."""
+    import httpx
+
+    try:
+        return gate.Answer.of(client.get(path), where)
+    except httpx.HTTPError as error:
+        return gate.Answer.missing(where, f"{type(error).__name__} {error}".strip())
 
 
 class OtherBuildError(AssertionError):
@@ -112,6 +125,15 @@ class Target:
         """An HTTP client of one pod: what it answers is that pod's answer, whatever Services select."""
         return http_client(self.access.pod(pod, port).url)
 
+    def network_policies(self) -> list[Obj]:
+        """Every NetworkPolicy of the namespace. Raises Forbidden where this account may not read them."""
+        return self.cluster.list("NetworkPolicy")
+
+    def container_ports(self) -> list[Obj]:
+        """The ports that the application's container declares."""
+        ports: list[Obj] = self.deployment()["spec"]["template"]["spec"]["containers"][0].get("ports") or []
+        return ports
+
     def plain_ports(self) -> list[Obj]:
         """The Service's ports that speak plain HTTP; https is another port of the same application."""
         return [port for port in self.service()["spec"]["ports"] if port.get("name") != "https"]
@@ -142,6 +164,43 @@ class Target:
         port = annotations.get("prometheus.io/port", "http")
         url = self.access.pod(pod, port).url + annotations.get("prometheus.io/path", "/metrics")
         return metrics.scrape(url, headers=GATE_HEADERS)
+
+    def scrapes(self) -> dict[str, Exposition]:
+        """The metrics of each pod that answers with some."""
+        from bluegreen.metrics import MetricsError
+
+        found = {}
+        for pod in self.pods():
+            with suppress(MetricsError):
+                found[pod["metadata"]["name"]] = self.scrape(pod)
+        return found
+
+    def errors_since(self, before: Mapping[str, Exposition], requests: int) -> list[Check]:
+        """That each pod's own counter of errors climbed no more than the success rate allows, in so many requests."""
+        each, rate = requests / max(1, len(before)), self.settings.load_success_rate
+        return [
+            check
+            for pod, after in self.scrapes().items()
+            if pod in before
+            for check in gate.errors_counted(before[pod], after, self.settings.error_counter, each, rate, f"Pod {pod}")
+        ]
+
+    def replace_pod(self, name: str) -> None:
+        """Delete a pod as a node that is drained would, and wait until it is gone and another is ready."""
+        size = len(self.pods())
+        self.cluster.delete("Pod", name)
+
+        def replaced(pods: list[Obj]) -> bool | None:
+            names = {pod["metadata"]["name"] for pod in pods}
+            return True if name not in names and sum(map(_ready, pods)) >= size else None
+
+        self.cluster.wait(
+            "Pod",
+            replaced,
+            labels=self.selector,
+            deadline=Deadline(self.settings.health_check_timeout),
+            awaited=f"Pod {name} is gone and another is ready",
+        )
 
     def request_counts(self) -> dict[str, float]:
         """How many requests each pod has counted; empty where pods expose no such counter."""
@@ -180,3 +239,8 @@ class Target:
         found = self.cluster.get(kind, name)
         assert found is not None, f"{kind} {name} is not in namespace {self.release.namespace}"
         return found
+
+
+def _ready(pod: Obj) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bluegreen import gate
-from bluegreen.plugin.measuring import Target
+from bluegreen.plugin.measuring import Target, ask
 from bluegreen.settings import Settings
 
 pytestmark = pytest.mark.stage("health")
@@ -33,7 +33,7 @@ def test_every_pod_says_it_is_well(target: Target, settings: Settings, note: Any
     for pod in pods:
         with target.pod_client(pod) as client:
             where = f"Pod {pod['metadata']['name']} {paths(settings)[check]}"
-            answers += [gate.Answer.of(client.get(paths(settings)[check]), where) for _ in range(ROUNDS)]
+            answers += [ask(client, paths(settings)[check], where) for _ in range(ROUNDS)]
     note("answers", len(answers))
     gate.require([made for answer in answers for made in gate.healthy(answer, must_say=check == "health")])
 
@@ -42,8 +42,6 @@ def test_every_pod_says_it_is_well(target: Target, settings: Settings, note: Any
 def test_the_service_says_it_is_well(preview: httpx.Client, target: Target, settings: Settings, check: str) -> None:
     path = paths(settings)[check]
     before = target.proof_of_origin()
-    answers = [
-        gate.Answer.of(preview.get(path), f"Service {target.release.preview_name} {path}") for _ in range(ROUNDS)
-    ]
+    answers = [ask(preview, path, f"Service {target.release.preview_name} {path}") for _ in range(ROUNDS)]
     said = [made for answer in answers for made in gate.healthy(answer, must_say=check == "health")]
     gate.require([*before, *said, *target.proof_of_origin()])

@@ -10,14 +10,16 @@ import pytest
 
 from bluegreen import gate, load
 from bluegreen.plugin.measuring import Target
+from bluegreen.plugin.watching import HealthWatch, Users
 from bluegreen.settings import Settings
 
 pytestmark = pytest.mark.stage("load")
 
 
 def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, note: Callable[[str, Any], None]) -> None:
-    pods = target.pods()
-    result = load.run(settings, target.release.preview_urls["http"], run_dir)
+    pods, before = target.pods(), target.scrapes()
+    with HealthWatch(target, [settings.health_path, f"{settings.health_base}/ready"]) as watch:
+        result = load.run(settings, target.release.preview_urls["http"], run_dir)
     note("load", result.to_json())
     note("requests", result.requests)
     note("success rate", round(result.success_rate, 4))
@@ -29,4 +31,18 @@ def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, no
         p95_ms=settings.load_p95_ms,
     )
     after = target.pods()
-    gate.require([*judged, *gate.restarts_unchanged(pods, after), *gate.usage(target.usage(after), after)])
+    pods_after = [*gate.restarts_unchanged(pods, after), *gate.usage(target.usage(after), after)]
+    errors = target.errors_since(before, result.requests)
+    gate.require([*judged, *pods_after, *gate.well_throughout(watch.looks), *errors])
+
+
+def test_no_request_fails_while_a_pod_leaves(
+    target: Target, settings: Settings, note: Callable[[str, Any], None]
+) -> None:
+    if not settings.shutdown_test:
+        pytest.skip("SHUTDOWN_TEST=false: no pod is taken away")
+    pod, path = target.pods()[0]["metadata"]["name"], settings.api_paths.split()[0]
+    with Users(target.release.preview_urls["http"], path) as users:
+        target.replace_pod(pod)
+    note("requests", len(users.answers))
+    gate.require([check for answer in users.answers for check in gate.succeeded(answer, in_json=False)])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from bluegreen import gate, network
 from bluegreen.clock import Deadline
-from bluegreen.plugin.measuring import Target
+from bluegreen.kube import Forbidden
+from bluegreen.plugin.measuring import GATE_HEADERS, Target
 from bluegreen.settings import Settings
 
 pytestmark = pytest.mark.stage("network")
@@ -28,6 +31,25 @@ def status_of(target: Target, pod: dict[str, Any], port: str, path: str) -> tupl
             return client.get(path, timeout=PORT_TIMEOUT_S).status_code, ""
     except httpx.HTTPError as error:
         return None, f"{type(error).__name__} {error}".strip()
+
+
+def two_on_one_connection(url: str, path: str) -> tuple[int, str]:
+    """How many of two requests were answered on one connection, and why not both."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=PORT_TIMEOUT_S)
+    answers = 0
+    try:
+        for _ in range(2):
+            if answers and connection.sock is None:
+                return answers, "it closed the connection after the first"
+            connection.request("GET", path, headers=dict(GATE_HEADERS))
+            connection.getresponse().read()
+            answers += 1
+    except (OSError, HTTPException) as error:
+        return answers, f"{type(error).__name__} {error}".strip()
+    finally:
+        connection.close()
+    return answers, ""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +85,23 @@ def test_every_pod_answers_on_each_port(target: Target, settings: Settings) -> N
             status, problem = status_of(target, pod, port, settings.health_path)
             checks += gate.answered(port, status, f"Pod {pod['metadata']['name']}", problem)
     gate.require(checks)
+
+
+def test_no_policy_shuts_its_pods_in(target: Target) -> None:
+    try:
+        policies = target.network_policies()
+    except Forbidden:
+        pytest.skip("this account may not read NetworkPolicies")
+    ports = {port["name"]: port["containerPort"] for port in target.container_ports() if port.get("name")}
+    gate.require([*gate.admitted(policies, target.labels, ports), *target.proof_of_origin()])
+
+
+def test_connections_are_kept_open(target: Target, settings: Settings) -> None:
+    if not settings.keep_alive:
+        pytest.skip("KEEP_ALIVE=false: this application closes its connections")
+    url = target.release.preview_urls["http"]
+    answers, problem = two_on_one_connection(url, settings.api_paths.split()[0])
+    gate.require(gate.kept_open(answers, problem, f"Service {target.release.preview_name}"))
 
 
 def test_every_pod_gets_requests(preview: httpx.Client, target: Target, settings: Settings, note: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bluegreen import clock, gate
 from bluegreen.clock import Deadline
-from bluegreen.plugin.measuring import Target
+from bluegreen.plugin.measuring import Target, ask
 from bluegreen.settings import Settings
 
 pytestmark = pytest.mark.stage("production")
@@ -28,13 +28,13 @@ def test_only_the_new_colour_stands_behind_the_live_service(target: Target) -> N
 
 def test_users_get_healthy_answers(users: httpx.Client, target: Target, settings: Settings) -> None:
     where = f"Service {target.release.service_name} {settings.health_path}"
-    gate.require(gate.healthy(gate.Answer.of(users.get(settings.health_path), where)))
+    gate.require(gate.healthy(ask(users, settings.health_path, where)))
 
 
 def test_users_get_the_new_version(users: httpx.Client, target: Target, settings: Settings) -> None:
     path = settings.api_paths.split()[0]
     where = f"Service {target.release.service_name} GET {path}"
-    answers = [gate.Answer.of(users.get(path), where) for _ in range(2 * target.release.replicas)]
+    answers = [ask(users, path, where) for _ in range(2 * target.release.replicas)]
     said = [check for a in answers for check in gate.version(a, settings.version_header, target.release.version)]
     gate.require([*said, *target.only_ours_behind(target.release.service_name)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bluegreen import gate
+from bluegreen.colour import Colour
 from bluegreen.plugin.measuring import Target
 from bluegreen.settings import Settings
 
@@ -41,6 +42,11 @@ def test_requests_and_limits_are_set(target: Target, settings: Settings) -> None
 
 def test_probes_are_set(target: Target) -> None:
     gate.require(gate.probes(target.deployment()))
+
+
+def test_its_configuration_is_its_own(target: Target) -> None:
+    colour = target.release.candidate
+    gate.require(gate.own_configuration(target.deployment(), colour, str(Colour(colour).other)))
 
 
 def test_a_disruption_budget_holds_its_pods(target: Target) -> None:
