@@ -6,7 +6,7 @@ The rules are the generic registry's BeforeDelete and deletionFinalizersForGarba
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bluegreen import clock
@@ -67,13 +67,14 @@ def decide(kind: Kind, live: Obj, options: Obj) -> Deletion:
     if grace_s is not None and meta.get("deletionTimestamp") and meta.get("deletionGracePeriodSeconds") is not None:
         return _again(live, options)
     finalizers = _finalizers(kind, meta.get("finalizers") or [], options)
-    if not finalizers and not grace_s:
+    if not finalizers and grace_s is None:
         return Deletion(remove=True)
     marked = copy_of(live)
     if finalizers != (meta.get("finalizers") or []):
         _set_or_drop(marked["metadata"], "finalizers", finalizers)
     _mark(marked["metadata"], grace_s or 0)
-    return Deletion(remove=False, marked=marked)
+    # what has a grace period is marked even when it goes at once: its watchers see both, and the answer is the mark
+    return Deletion(remove=not finalizers and not grace_s, marked=marked)
 
 
 def may_go(kind: Kind, obj: Obj) -> bool:
@@ -121,11 +122,10 @@ def _again(live: Obj, options: Obj) -> Deletion:
         done = not meta["deletionGracePeriodSeconds"] and not meta.get("finalizers")
         return Deletion(remove=done)
     asked = max(0, asked)
-    if asked == 0 and not meta.get("finalizers"):
-        return Deletion(remove=True)
     marked = copy_of(live)
-    _set_times(marked["metadata"], asked)
-    return Deletion(remove=False, marked=marked)
+    asked_at = datetime.fromisoformat(meta["deletionTimestamp"]) - timedelta(seconds=meta["deletionGracePeriodSeconds"])
+    _set_times(marked["metadata"], asked, asked_at)  # counted from the first request, as BeforeDelete does
+    return Deletion(remove=asked == 0 and not meta.get("finalizers"), marked=marked)
 
 
 def _namespace(live: Obj) -> Deletion:
@@ -160,13 +160,13 @@ def _finalizers(kind: Kind, current: list[str], options: Obj) -> list[str]:
 
 def _mark(meta: Obj, grace_s: int) -> None:
     if not meta.get("deletionTimestamp"):
-        _set_times(meta, grace_s)
+        _set_times(meta, grace_s, clock.utc())
         if meta.get("generation"):
             meta["generation"] += 1
 
 
-def _set_times(meta: Obj, grace_s: int) -> None:
-    ends = clock.utc() + timedelta(seconds=grace_s)
+def _set_times(meta: Obj, grace_s: int, asked_at: datetime) -> None:
+    ends = asked_at + timedelta(seconds=grace_s)
     meta["deletionTimestamp"] = ends.strftime("%Y-%m-%dT%H:%M:%SZ")
     meta["deletionGracePeriodSeconds"] = grace_s
 

@@ -36,7 +36,6 @@ NOT_EMULATED: tuple[Gap, ...] = (
     Gap("Pod priority and preemption", "stored: a pod that does not fit waits, and nobody makes room for it."),
     Gap("Autoscaling by custom or external metrics", "the autoscaler says that no such API is registered."),
     Gap("PersistentVolumeClaims and CSI", "not served; a pod that asks for one waits with FailedMount and says why."),
-    Gap("gRPC probes", "a pod with one is refused."),
     Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
     Gap("kubectl attach -i", "refused: output is attached to, input is not."),
     Gap(

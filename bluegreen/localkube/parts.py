@@ -18,7 +18,6 @@ from bluegreen.localkube.fault_board import Board
 from bluegreen.localkube.fault_hooks import hooks
 from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import Obj
-from bluegreen.localkube.kubelet import unsupported
 from bluegreen.localkube.kubelet.kubelet import Kubelet
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.proxy import Proxy
@@ -51,7 +50,6 @@ def of(
     stack.callback(store.close)
     registry = Registry(store)
     stack.callback(network.follow(registry))
-    registry.admission.append(unsupported.refuse)
     api = listening.getsockname()
     bootstrap(registry, address=network.kubernetes_address, api_host=api[0], api_port=api[1])
     authority = Authority(store, admin_token(state))

@@ -12,6 +12,16 @@ from bluegreen.localkube.service_updates import keep_allocated
 _KEEP_STATUS_ON_CREATE = frozenset(["Node"])
 # What besides the spec moves a generation. EndpointSlices have no spec: their content counts.
 _GENERATION_OF = {"EndpointSlice": ("endpoints", "ports", "addressType")}
+# What the server says of a pod that is created with scheduling gates (applySchedulingGatedCondition); the scheduler
+# does not look at it before they are gone.
+_GATED: Obj = {
+    "type": "PodScheduled",
+    "status": "False",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
 _EMPTY: Obj = {}
 _BATCH = "batch.kubernetes.io"
 
@@ -22,6 +32,8 @@ def for_create(kind: Kind, obj: Obj) -> None:
         admission.prepare_namespace(obj)
     elif kind.has_status and kind.kind not in _KEEP_STATUS_ON_CREATE:
         obj.pop("status", None)
+    if kind.kind == "Pod" and (obj.get("spec") or {}).get("schedulingGates"):
+        obj["status"] = {"conditions": [dict(_GATED)]}
 
 
 def with_uid(kind: Kind, obj: Obj) -> None:

@@ -269,9 +269,14 @@ class Registry:
         return gone if kind.returns_deleted else deletion.success(kind, gone)
 
     # -- events ----------------------------------------------------------------
-    def event(self, regarding: Obj, type_: str, reason: str, message: str, component: str) -> None:
-        """Record that something happened to an object; the same again is counted on the same Event."""
-        self._events.record(regarding, type_, reason, message, component)
+    def event(
+        self, regarding: Obj, type_: str, reason: str, message: str, component: str, *, host: str = "", action: str = ""
+    ) -> None:
+        """Record that something happened to an object; the same again is counted on the same Event.
+
+        ``host``: the node it comes from; ``action``: see ``Recorder.record``.
+        """
+        self._events.record(regarding, type_, reason, message, component, host=host, action=action)
 
     def expire_events(self) -> None:
         """Remove Events that nothing added to for an hour."""

@@ -18,7 +18,7 @@ def view(obj: Obj) -> Obj:
         "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
         "status": {"replicas": status.get("replicas", 0)},
     }
-    selector = _selector_text(spec.get("selector") or {})
+    selector = selector_text(spec.get("selector") or {})
     if selector:
         scale["status"]["selector"] = selector
     return scale
@@ -53,7 +53,7 @@ def of_scale(refusal: ApiError, api_version: str) -> ApiError:
     return ApiError(refusal.code, refusal.reason, refusal.message.replace(using, seen), details)
 
 
-def _selector_text(selector: Obj) -> str:
+def selector_text(selector: Obj) -> str:
     """A LabelSelector as the text of a label selector, keys in order."""
     terms = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
     terms += [

@@ -233,6 +233,20 @@ class FieldTerm:
         return (_field(obj, self.path) == self.value) == self.equal
 
 
+def as_go(selector: Obj | None) -> str:
+    """A LabelSelector as Go prints a pointer to the API's struct: how events and messages name one."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.get("matchLabels") or {}).items()))
+    rules = "".join(
+        f"LabelSelectorRequirement{{Key:{rule['key']},Operator:{rule['operator']},"
+        f"Values:[{' '.join(rule.get('values') or ())}],}},"
+        for rule in selector.get("matchExpressions") or ()
+    )
+    matched = f"map[string]string{{{labels}}}"
+    return f"&LabelSelector{{MatchLabels:{matched},MatchExpressions:[]LabelSelectorRequirement{{{rules}}},}}"
+
+
 def _field(obj: Obj, path: tuple[str, ...]) -> str:
     value: Any = obj
     for part in path:

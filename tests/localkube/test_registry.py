@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bluegreen import clock
 from bluegreen.localkube import events
 from bluegreen.localkube.admission import Admission
 from bluegreen.localkube.kinds import KINDS
@@ -464,3 +466,52 @@ def test_an_event_about_what_is_going_is_no_error(registry: Registry) -> None:
     registry.delete(NAMESPACE, "", "ns")
     registry.event(made, "Normal", "Late", "too late", "kubelet")
     assert registry.list(KINDS["Event"]) == []
+
+
+def test_what_goes_without_grace_is_marked_first(registry: Registry) -> None:
+    # the generic registry's BeforeDelete: an update with the deletion's times, then the deletion, which answers with it
+    seen: list[tuple[str, Obj]] = []
+    registry.store.subscribe(POD, lambda change: seen.append((change.type, change.object["metadata"])))
+    registry.create(POD, "default", pod(nodeName="n"))
+    answer = registry.delete(POD, "default", "p", {"gracePeriodSeconds": 0})["metadata"]
+    assert (answer["deletionGracePeriodSeconds"], answer["generation"]) == (0, 2)
+    assert answer["deletionTimestamp"]
+    assert [(type_, meta.get("deletionGracePeriodSeconds")) for type_, meta in seen] == [
+        ("ADDED", None),
+        ("MODIFIED", 0),
+        ("DELETED", 0),
+    ]
+
+
+def test_a_shorter_grace_counts_from_the_first_request(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.create(POD, "default", pod(nodeName="n"))
+    began = datetime(2031, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(clock, "utc", lambda: began)
+    registry.delete(POD, "default", "p", {"gracePeriodSeconds": 60})
+    monkeypatch.setattr(clock, "utc", lambda: began + timedelta(seconds=20))
+    again = registry.delete(POD, "default", "p", {"gracePeriodSeconds": 30})["metadata"]
+    assert (again["deletionTimestamp"], again["deletionGracePeriodSeconds"]) == ("2031-01-01T00:00:30Z", 30)
+
+
+def test_a_gated_pod_says_so_from_the_start(registry: Registry) -> None:
+    # the pod strategy's applySchedulingGatedCondition
+    made = registry.create(POD, "default", pod(schedulingGates=[{"name": "example.org/wait"}]))
+    (condition,) = made["status"]["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == ("PodScheduled", "False", "SchedulingGated")
+
+
+def test_an_event_says_where_it_comes_from(registry: Registry) -> None:
+    about = registry.create(POD, "default", pod())
+    registry.event(about, "Normal", "Pulled", "m", "kubelet", host="n1")
+    registry.event({**about, "fieldPath": "spec.containers{a}"}, "Normal", "Pulled", "m", "kubelet", host="n1")
+    for _ in range(2):
+        registry.event(about, "Normal", "Scheduled", "m", "default-scheduler", host="n1", action="Binding")
+    events = registry.list(KINDS["Event"], "default")
+    told = [event for event in events if event["reason"] == "Pulled"]
+    assert [(e["source"], e["reportingInstance"], e["count"]) for e in told] == [
+        ({"component": "kubelet", "host": "n1"}, "n1", 1)
+    ] * 2  # another container's is another event
+    (bound,) = [event for event in events if event["reason"] == "Scheduled"]
+    assert (bound["source"], bound["action"], bound["reportingInstance"]) == ({}, "Binding", "default-scheduler-n1")
+    assert bound["firstTimestamp"] is None
+    assert (bound["series"]["count"], "count" in bound) == (2, False)

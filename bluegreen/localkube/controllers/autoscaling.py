@@ -13,6 +13,8 @@ from bluegreen.localkube.controllers.base import MANAGER, Context, Key, key_of, 
 from bluegreen.localkube.controllers.conditions import new, updated_in_place
 from bluegreen.localkube.controllers.pod_usage import MetricError, PodMetrics, ResourceMetric, measured
 from bluegreen.localkube.kinds import Kind, by_type
+from bluegreen.localkube.scale import selector_text
+from bluegreen.localkube.selectors import as_go, selects
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
 
@@ -24,12 +26,10 @@ EVERY_S = 15.0
 _SCALED = ("Deployment", "ReplicaSet")
 _GOT_SCALE = "the HPA controller was able to get the target's current scale"
 _NO_SCALE = "the HPA controller was unable to get the target's current scale: "
-_OTHER_METRICS = {
-    "Pods": ("FailedGetPodsMetric", "custom metrics API", "custom.metrics.k8s.io"),
-    "Object": ("FailedGetObjectMetric", "custom metrics API", "custom.metrics.k8s.io"),
-    "External": ("FailedGetExternalMetric", "external metrics API", "external.metrics.k8s.io"),
-}
-"""Metrics that need an API this cluster does not serve: reason, name and group of that API."""
+_NO_CUSTOM_API = (
+    "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered"
+)
+"""What metrics of type Pods and Object meet in a cluster that does not serve that API."""
 
 
 @dataclass
@@ -139,6 +139,10 @@ class _Pass:
         """(the most that any metric asks for, that metric); None when that cannot be said."""
         specs = self._autoscaler["spec"].get("metrics") or []
         pods = self._context.pods.selected(target["metadata"]["namespace"], target["spec"]["selector"])
+        rivals = self._rivals(pods)
+        if len(rivals) > 1:
+            self._say_ambiguous(target["spec"]["selector"], rivals)
+            return None
         proposals: list[tuple[int, str]] = []
         failures: list[tuple[str, str, str]] = []
         self._metrics = []
@@ -157,8 +161,25 @@ class _Pass:
         self._set("ScalingActive", "True", "ValidMetricFound", message)
         return most
 
+    def _rivals(self, pods: Sequence[Obj]) -> list[str]:
+        """The autoscalers, this one included, that would each set the size of what runs these pods."""
+        namespace, found = self._autoscaler["metadata"]["namespace"], set()
+        for each in self._context.all("HorizontalPodAutoscaler", namespace):
+            reference = each["spec"]["scaleTargetRef"]
+            is_served = reference["kind"] in _SCALED
+            scaled = self._context.get(reference["kind"], namespace, reference["name"]) if is_served else None
+            if scaled and any(selects(scaled["spec"]["selector"], pod["metadata"].get("labels")) for pod in pods):
+                found.add(f"{namespace}/{each['metadata']['name']}")
+        return sorted(found)
+
+    def _say_ambiguous(self, selector: Obj, rivals: Sequence[str]) -> None:
+        message = f"pods by selector {selector_text(selector)} are controlled by multiple HPAs: [{' '.join(rivals)}]"
+        self._tell("Warning", "AmbiguousSelector", message)
+        self._set("ScalingActive", "False", "AmbiguousSelector", message)
+        self._tell("Warning", "FailedComputeMetricsReplicas", message)
+
     def _by_metric(self, spec: Obj, pods: Sequence[Obj], current: int) -> tuple[int, str]:
-        metric = _resource_metric(spec)
+        metric = _resource_metric(spec, self._autoscaler["metadata"]["namespace"])
         what = "utilization" if metric.is_share else "usage"
         try:
             values = measured(metric, pods, self._source)
@@ -240,26 +261,41 @@ class _Pass:
         self._context.registry.event(self._autoscaler, type_, reason, message, COMPONENT)
 
 
-def _resource_metric(spec: Obj) -> ResourceMetric:
+def _resource_metric(spec: Obj, namespace: str) -> ResourceMetric:
     """The metric an autoscaler asks for; MetricError for one that needs another API."""
     if spec["type"] == "Resource":
         return ResourceMetric(spec["resource"]["name"], spec["resource"]["target"])
     if spec["type"] == "ContainerResource":
         given = spec["containerResource"]
         return ResourceMetric(given["name"], given["target"], given["container"])
-    _, api, group = _OTHER_METRICS[spec["type"]]
-    given = spec[spec["type"].lower()]
-    name = given["metric"]["name"]
-    raise MetricError(f"unable to get metric {name}: unable to fetch metrics from {api}: no {api} ({group}) registered")
+    name = spec[spec["type"].lower()]["metric"]["name"]
+    if spec["type"] == "External":
+        why = f"the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
+        chosen = as_go(spec["external"]["metric"].get("selector"))
+        title = f"external metric {namespace}/{name}/{chosen}"
+        raise MetricError(f"unable to get {title}: unable to fetch metrics from external metrics API: {why}")
+    if spec["type"] == "Object":
+        about = spec["object"]["describedObject"]
+        raise MetricError(
+            f"unable to get metric {name}: {about['kind']} on {namespace} {about['name']}/{_NO_CUSTOM_API}"
+        )
+    raise MetricError(f"unable to get metric {name}: {_NO_CUSTOM_API}")
 
 
 def _failure(spec: Obj, why: str) -> tuple[str, str, str]:
     """(reason, sentence of the condition, sentence of the summary) of a metric that says nothing."""
-    if spec["type"] in _OTHER_METRICS:
-        reason = _OTHER_METRICS[spec["type"]][0]
-        return reason, why, f"failed to get {spec['type'].lower()} metric value: {why}"
-    is_container = spec["type"] == "ContainerResource"
-    given = spec["containerResource"] if is_container else spec["resource"]
-    reason = "FailedGetContainerResourceMetric" if is_container else "FailedGetResourceMetric"
-    word = "container resource" if is_container else "resource"
-    return reason, why, f"failed to get {given['name']} {word} metric value: {why}"
+    given = spec[f"{spec['type'][0].lower()}{spec['type'][1:]}"]
+    words = {
+        "Resource": f"failed to get {given.get('name')} resource metric value: {why}",
+        "ContainerResource": f"failed to get {given.get('container')} container metric value: {why}",
+        "External": _of_external(given, why),
+    }
+    summary = words.get(spec["type"], f"failed to get {spec['type'].lower()} metric value: {why}")
+    return f"FailedGet{spec['type']}Metric", why, summary
+
+
+def _of_external(given: Obj, why: str) -> str:
+    """The summary of an external metric, which a target by value and one by average word each in its own way."""
+    name = (given.get("metric") or {}).get("name")
+    title = f"{name} external metric" if "averageValue" in (given.get("target") or {}) else f"external metric {name}"
+    return f"failed to get {name} external metric value: failed to get {title}: {why}"

@@ -13,7 +13,7 @@ from bluegreen.localkube.controllers.owners import controller_of
 from bluegreen.localkube.controllers.pods import is_deleting, is_finished, is_ready, phase
 from bluegreen.localkube.controllers.rolling import scaled
 from bluegreen.localkube.registry import Registry
-from bluegreen.localkube.selectors import selects
+from bluegreen.localkube.selectors import as_go, selects
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
 
@@ -106,7 +106,7 @@ class Disruptions:
         if not pods:
             self.context.registry.event(budget, "Normal", "NoPods", "No matching pods found", self.name)
         if unmanaged:
-            selector = budget["spec"].get("selector")
+            selector = as_go(budget["spec"].get("selector"))
             message = (
                 f"Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. As a"
                 " result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior."
@@ -265,9 +265,11 @@ def evict(registry: Registry, namespace: str, name: str, options: Obj | None = N
 def _mark_as_target(pod: Obj) -> None:
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
     if find(conditions, "DisruptionTarget") is None:
+        generation = pod["metadata"].get("generation")
         conditions.append(
             {
                 "type": "DisruptionTarget",
+                **({"observedGeneration": generation} if generation else {}),
                 "status": "True",
                 "lastProbeTime": None,
                 "lastTransitionTime": clock.timestamp(),

@@ -140,7 +140,7 @@ class _Pass:
         wanted = rules.wanted_active(self._job, counted)
         surplus = len(counted.active) - wanted
         if surplus > 0:
-            return again_s, self._control.delete(first_to_go(counted.active, lambda _: 0)[:surplus])
+            return again_s, self._take_away(first_to_go(counted.active, lambda _: 0)[:surplus])
         waits_for_deleted = self._job["spec"].get("podReplacementPolicy") == "Failed"
         missing = -surplus - (counted.terminating if waits_for_deleted else 0)
         if missing <= 0:
@@ -151,6 +151,13 @@ class _Pass:
             return again_s, None
         refusal = self._control.create(self._new_pods(counted, min(missing, PODS_PER_PASS), resting))
         return (0.0 if missing > PODS_PER_PASS else again_s), refusal
+
+    def _take_away(self, pods: Sequence[Obj]) -> ApiError | None:
+        """Delete pods that are no longer wanted. They are let go of first, so that they do not count as failures
+        (the job controller's deleteJobPods)."""
+        for pod in pods:
+            free(self._context, pod)
+        return self._control.delete(pods)
 
     def _resting(self) -> tuple[set[int], float]:
         """(indexes that wait after a failure, seconds until the first may go on); without indexes that each have a

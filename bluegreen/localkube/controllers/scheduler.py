@@ -20,7 +20,6 @@ Obj = dict[str, Any]
 NAME = "default-scheduler"
 RETRY: Key = ("", "")
 """The key of all pods that wait for room."""
-GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 
 @dataclass
@@ -63,7 +62,6 @@ class Scheduler:
 
     def _schedule(self, key: Key, pod: Obj) -> None:
         if _gates(pod):
-            self._say(pod, "SchedulingGated", GATED)
             return
         states = self._states()
         fitting = [state for state in states if misfit(pod, state, states) is None]
@@ -74,7 +72,7 @@ class Scheduler:
         self._waiting[key] = None
         message = refusal(pod, states)
         if self._say(pod, "Unschedulable", message):
-            self.context.registry.event(pod, "Warning", "FailedScheduling", message, self.name)
+            self._tell(pod, "Warning", "FailedScheduling", message, "Scheduling")
 
     def _states(self) -> list[NodeState]:
         return [self._state(node) for node in self.context.all("Node")]
@@ -89,9 +87,12 @@ class Scheduler:
 
         self.context.registry.modify(kind("Pod"), *key_of(pod), change, manager="kube-scheduler", subresource="binding")
         namespace, name = key_of(pod)
-        self.context.registry.event(
-            pod, "Normal", "Scheduled", f"Successfully assigned {namespace}/{name} to {node}", self.name
-        )
+        self._tell(pod, "Normal", "Scheduled", f"Successfully assigned {namespace}/{name} to {node}", "Binding")
+
+    def _tell(self, pod: Obj, type_: str, reason: str, message: str, action: str) -> None:
+        """An event as the scheduler writes it: it runs on the cluster's first node."""
+        host = next((node["metadata"]["name"] for node in self.context.all("Node")), "")
+        self.context.registry.event(pod, type_, reason, message, self.name, host=host, action=action)
 
     def _say(self, pod: Obj, reason: str, message: str) -> bool:
         """Write the condition PodScheduled=False; whether it says something new."""
@@ -123,6 +124,8 @@ def _set_scheduled(pod: Obj, status: str, reason: str = "", message: str = "") -
         "lastTransitionTime": current["lastTransitionTime"] if current and same else clock.timestamp(),
     }
     condition |= {key: value for key, value in (("reason", reason), ("message", message)) if value}
+    if pod["metadata"].get("generation"):
+        condition["observedGeneration"] = pod["metadata"]["generation"]
     if current is None:
         conditions.append(condition)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -11,12 +10,11 @@ from typing import Protocol
 from aiohttp import web
 
 from bluegreen import clock
+from bluegreen.localkube.decoding import wrong_time
 from bluegreen.localkube.http import options
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kubelet.logs import LogOptions, moment
 from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid
-
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 class Program(Protocol):
@@ -86,8 +84,8 @@ def _since(since_s: int | None, since_time: str) -> str:
         return moment(clock.utc() - timedelta(seconds=min(since_s, 10**9)))
     if not since_time:
         return ""
-    if not _RFC3339.fullmatch(since_time):
-        raise bad_request(f'parsing time "{since_time}" as "2006-01-02T15:04:05Z07:00": cannot parse')
+    if refusal := wrong_time(since_time, micro=False):
+        raise bad_request(refusal)
     try:
         return moment(datetime.fromisoformat(since_time).astimezone(UTC))
     except (ValueError, OverflowError) as error:

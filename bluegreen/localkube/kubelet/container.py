@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock
 from bluegreen.localkube.images import Image
+from bluegreen.localkube.kubelet import hooks
+from bluegreen.localkube.kubelet.answers import Answer, go_duration
 from bluegreen.localkube.kubelet.backoff import BackOff
 from bluegreen.localkube.kubelet.describe import describe
 from bluegreen.localkube.kubelet.env import ConfigError
 from bluegreen.localkube.kubelet.files import SCHEME, keep_latest_log, log_file, message_file
 from bluegreen.localkube.kubelet.grace import Grace
-from bluegreen.localkube.kubelet.handlers import Answer, Place, act, ports_of
+from bluegreen.localkube.kubelet.handlers import Place, ports_of
 from bluegreen.localkube.kubelet.launch import Container, ContainerSpec, Exit, StartError
 from bluegreen.localkube.kubelet.logs import last_words
 from bluegreen.localkube.kubelet.pod_status import restartable
@@ -75,6 +77,7 @@ class ContainerRun:
         self._probing: asyncio.Task[None] | None = None
         self._env: dict[str, str] = {}
         self._started = ""
+        self._hook_failure: str | None = None  # what a failed postStart hook of this instance said
         self._back_off = BackOff()
         self._puller = Puller(
             pod.machine.images,
@@ -180,7 +183,7 @@ class ContainerRun:
         """Wait out the back-off after an end, shown as CrashLoopBackOff; none after the first."""
         remaining_s = self._back_off.remaining_s(ended_s, clock.now_s())
         if remaining_s > 0:
-            title, waits = self.pod.title, _go_duration(self._back_off.current_s)
+            title, waits = self.pod.title, go_duration(self._back_off.current_s)
             self._wait("CrashLoopBackOff", f"back-off {waits} restarting failed container={self.name} pod={title}")
             self.event("Warning", "BackOff", f"Back-off restarting failed container {self.name} in pod {title}")
             await asyncio.sleep(remaining_s)
@@ -235,8 +238,9 @@ class ContainerRun:
             self.instance = started = self.pod.machine.launch(spec)
             await asyncio.shield(started.started)
         self.event("Normal", "Started", f"Started container {self.name}")
-        if hook := (self.spec.get("lifecycle") or {}).get("postStart"):
-            await self._post_start(hook)
+        hook = (self.spec.get("lifecycle") or {}).get("postStart")
+        if hook and not await self._post_start(hook):
+            return
         self.state = {"running": {"startedAt": self._started}}
         self._begin_probing()
         self.pod.touch()
@@ -246,12 +250,14 @@ class ContainerRun:
         instance = self.instance if isinstance(self.instance, Container) else None
         return Place(self.pod.address, ports_of(self.spec), instance, self._env)
 
-    async def _post_start(self, hook: Obj) -> None:
-        answer = await act(hook, self.place(), timeout_s=max(1.0, self.pod.grace_s))
+    async def _post_start(self, hook: Obj) -> bool:
+        """Run the hook while the container still shows as waiting; one that fails costs the program its life."""
+        answer = await hooks.act(hook, self.place(), self.name, self.pod.title)
         if not answer.ok:
+            self._hook_failure = answer.message
             self.event("Warning", "FailedPostStartHook", "PostStartHook failed")
-            self._wait("PostStartHookError", answer.message)
             await self.stop(Grace(self.pod.grace_s), "FailedPostStartHook")
+        return answer.ok
 
     def _begin_probing(self) -> None:
         if any(self.spec.get(kind) for kind in Kind):
@@ -283,6 +289,9 @@ class ContainerRun:
                 await self._kill_unhealthy(self._prober.outcome.failed or Kind.LIVENESS)
         ended = await asyncio.shield(self.instance.ended)
         self._record_end(ended)
+        if self._hook_failure is not None and self._again(ended):
+            self._wait("PostStartHookError", self._hook_failure)
+        self._hook_failure = None
         return ended
 
     async def _kill_unhealthy(self, kind: Kind) -> None:
@@ -338,9 +347,7 @@ class ContainerRun:
 
     async def _pre_stop(self, hook: Obj, grace: Grace, ended: asyncio.Future[Exit]) -> None:
         """Run the hook for as long as the grace period lasts and the program lives."""
-        acting: asyncio.Future[Answer] = asyncio.ensure_future(
-            act(hook, self.place(), timeout_s=max(1.0, grace.remaining_s))
-        )
+        acting: asyncio.Future[Answer] = asyncio.ensure_future(hooks.act(hook, self.place(), self.name, self.pod.title))
         both: list[asyncio.Future[Any]] = [acting, ended]
         either = asyncio.ensure_future(asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED))
         try:
@@ -360,9 +367,3 @@ class ContainerRun:
 def _mount_status(mount: Obj) -> Obj:
     shown = {"name": mount["name"], "mountPath": mount["mountPath"]}
     return shown | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})
-
-
-def _go_duration(seconds: float) -> str:
-    """A duration as Go writes it: 10s, 1m20s, 5m0s."""
-    whole = int(seconds)
-    return f"{whole // 60}m{whole % 60}s" if whole >= 60 else f"{whole}s"

@@ -1,4 +1,4 @@
-"""What probes and lifecycle hooks do: an HTTP request, a TCP connection or a program inside the container.
+"""What probes do: an HTTP request, a TCP connection or a program inside the container; ``hooks`` uses them too.
 
 In comes a handler as it stands in a pod, out goes an ``Answer``: whether it went well, and the sentence Kubernetes
 (Go's libraries) would write about it. Never raises for what the container does.
@@ -16,31 +16,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from bluegreen.localkube.kubelet import grpc
+from bluegreen.localkube.kubelet.answers import Answer, go_duration
 from bluegreen.localkube.kubelet.launch import Container, StartError
 
 Obj = dict[str, Any]
 OUTPUT_LIMIT = 10 * 1024  # bytes of an answer that are read, as the kubelet limits them
 REDIRECTS = 10
 USER_AGENT = "kube-probe/1.34"
+NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # OpenSSL's reasons for an answer in clear
 _ERRNO_WORDS = {
     errno.ECONNREFUSED: "connect: connection refused",
     errno.EHOSTUNREACH: "connect: no route to host",
     errno.ENETUNREACH: "connect: network is unreachable",
     errno.EADDRNOTAVAIL: "connect: cannot assign requested address",
 }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Whether a handler succeeded, and what there is to say about it.
-
-    ``broken``: it could not be tried at all. ``refused``: nobody listens at the port.
-    """
-
-    ok: bool
-    message: str = ""
-    broken: bool = False
-    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,7 @@ def ports_of(container: Obj) -> dict[str, int]:
 
 
 async def act(handler: Obj, place: Place, timeout_s: float) -> Answer:
-    """Carry out a probe's or a hook's action."""
+    """Carry out a probe's action."""
     try:
         if "httpGet" in handler:
             return await http_get(handler["httpGet"], place, timeout_s)
@@ -76,9 +66,8 @@ async def act(handler: Obj, place: Place, timeout_s: float) -> Answer:
             return await tcp_connect(handler["tcpSocket"], place, timeout_s)
         if "exec" in handler:
             return await execute(handler["exec"].get("command") or [], place, timeout_s)
-        if "sleep" in handler:
-            await asyncio.sleep(handler["sleep"]["seconds"])
-            return Answer(True)
+        if "grpc" in handler:
+            return await grpc.check(place.address, handler["grpc"], timeout_s)
     except ValueError as error:
         return Answer(False, str(error), broken=True)
     return Answer(False, "this kind of handler is not emulated", broken=True)
@@ -98,13 +87,14 @@ async def tcp_connect(action: Obj, place: Place, timeout_s: float) -> Answer:
     return Answer(True)
 
 
-async def http_get(action: Obj, place: Place, timeout_s: float) -> Answer:
+async def http_get(action: Obj, place: Place, timeout_s: float | None, agent: str = USER_AGENT) -> Answer:
     """Whether a GET is answered with a code from 200 to 399. A redirect to the same host is followed."""
     host, port = action.get("host") or place.address, place.port(action["port"])
     scheme = (action.get("scheme") or "HTTP").lower()
     path = action.get("path") or "/"
     url = f"{scheme}://{host}:{port}{path if path.startswith('/') else '/' + path}"
-    headers = {header["name"]: header["value"] for header in action.get("httpHeaders") or ()}
+    given = {_canonical(header["name"]): header["value"] for header in action.get("httpHeaders") or ()}
+    headers = {"User-Agent": agent, **given}
     try:
         async with asyncio.timeout(timeout_s):
             status = await _follow(url, headers)
@@ -121,7 +111,12 @@ async def http_get(action: Obj, place: Place, timeout_s: float) -> Answer:
         return Answer(False, f'Get "{url}": {_words(error)}')
     if 200 <= status < 400:
         return Answer(True)
-    return Answer(False, f"HTTP probe failed with statuscode: {status}")
+    return Answer(False, f"HTTP probe failed with statuscode: {status}", answered=True)
+
+
+def _canonical(name: str) -> str:
+    """A header's name as Go's net/http writes it."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 async def _follow(url: str, headers: Mapping[str, str]) -> int:
@@ -189,6 +184,9 @@ def _unverified() -> ssl.SSLContext:
 
 def _words(error: OSError) -> str:
     """A failed connection in Go's words."""
+    if isinstance(error, ssl.SSLError):
+        in_clear = error.reason in NO_TLS
+        return "http: server gave HTTP response to HTTPS client" if in_clear else f"remote error: tls: {error.reason}"
     number = error.errno or 0
     if number == errno.ECONNRESET:
         return "read: connection reset by peer"
@@ -200,13 +198,13 @@ async def execute(argv: list[str], place: Place, timeout_s: float) -> Answer:
     if place.container is None:
         return Answer(False, "container not running", broken=True)
     try:
-        code, output = await run(place.container, argv, dict(place.env), timeout_s)
+        said = await run(place.container, argv, dict(place.env), timeout_s)
     except TimeoutError:
-        return Answer(False, f'command timed out: "{" ".join(argv)}" timed out after {_seconds(timeout_s)}')
+        return Answer(False, f'command timed out: "{" ".join(argv)}" timed out after {go_duration(timeout_s)}')
     except StartError as error:
         what = "rpc error: code = Unknown desc = failed to exec in container: failed to start exec: "
         return Answer(False, f"{what}{exec_refusal(error)}: unknown", broken=True)
-    return Answer(code == 0, output)
+    return Answer(said.code == 0, said.output + said.errors)
 
 
 def exec_refusal(error: StartError) -> str:
@@ -214,30 +212,44 @@ def exec_refusal(error: StartError) -> str:
     return f"OCI runtime exec failed: exec failed: unable to start container process: {error.sentence}"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:g}s"
+@dataclass(frozen=True)
+class Said:
+    """How a program ended, and what it wrote to each of its streams."""
+
+    code: int
+    output: str
+    errors: str
 
 
-async def run(container: Container, argv: list[str], env: dict[str, str], timeout_s: float) -> tuple[int, str]:
-    """Run a program inside a container: (exit code, what it said). Raises TimeoutError and StartError."""
+async def run(container: Container, argv: list[str], env: dict[str, str], timeout_s: float | None) -> Said:
+    """Run a program inside a container. Raises TimeoutError (never when ``timeout_s`` is None) and StartError."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    read_end, write_end = os.pipe()
-    os.set_blocking(read_end, False)
-    output = _Output(read_end)
+    pipes = [os.pipe(), os.pipe()]
+    for read_end, _ in pipes:
+        os.set_blocking(read_end, False)
+    streams = [_Output(read_end) for read_end, _ in pipes]
     try:
-        started = container.exec(argv, (nothing, write_end, write_end), env=env)
+        started = container.exec(argv, (nothing, pipes[0][1], pipes[1][1]), env=env)
+    except BaseException:
+        _close(streams)
+        raise
     finally:
-        os.close(nothing)
-        os.close(write_end)
+        for descriptor in (nothing, pipes[0][1], pipes[1][1]):
+            os.close(descriptor)
     try:
         async with asyncio.timeout(timeout_s):
             code = await asyncio.shield(started.ended)
-        return code, output.text()
-    except TimeoutError:
+        return Said(code, *(stream.text() for stream in streams))
+    except (TimeoutError, asyncio.CancelledError):
         started.kill()
         raise
     finally:
-        output.close()
+        _close(streams)
+
+
+def _close(streams: list[_Output]) -> None:
+    for stream in streams:
+        stream.close()
 
 
 class _Output:

@@ -21,6 +21,16 @@ Obj = dict[str, Any]
 SERVICE = KINDS["Service"]
 CONFIG_KINDS = {"ConfigMap": KINDS["ConfigMap"], "Secret": KINDS["Secret"]}
 HOST_RESOLV_CONF = Path("/etc/resolv.conf")
+HOSTS_HEAD = (
+    "# Kubernetes-managed hosts file.",
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::0\tip6-localnet",
+    "fe00::0\tip6-mcastprefix",
+    "fe00::1\tip6-allnodes",
+    "fe00::2\tip6-allrouters",
+)
+"""How the kubelet's hosts file of a pod begins (managedHostsFileContent)."""
 
 
 @dataclass
@@ -79,12 +89,14 @@ class Machine:
     def hosts_file(self, pod: Obj, address: str) -> str:
         """The text of a pod's /etc/hosts; with the Services where there is no DNS."""
         spec, meta = pod["spec"], pod["metadata"]
-        lines = ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost"]
+        lines = list(HOSTS_HEAD)
         name = spec.get("hostname") or meta["name"]
         domain = spec.get("subdomain")
         full = f"{name}.{domain}.{meta['namespace']}.svc.cluster.local\t" if domain else ""
         lines.append(f"{address}\t{full}{name}")
-        lines += [f"{a['ip']}\t{' '.join(a.get('hostnames') or ())}" for a in spec.get("hostAliases") or ()]
+        if aliases := spec.get("hostAliases"):
+            lines += ["", "# Entries added by HostAliases."]
+            lines += ["\t".join([alias["ip"], *(alias.get("hostnames") or ())]) for alias in aliases]
         if self.dns and not self.dns.open:
             lines += self.dns.zone.hosts(meta["namespace"])
         return "\n".join(lines) + "\n"

@@ -100,7 +100,7 @@ class PodRun:
     def event(self, type_: str, reason: str, message: str, field: str = "") -> None:
         """Record an event about the pod, or about the part of it that ``field`` names."""
         about = {**self.pod, "fieldPath": field} if field else self.pod
-        self.machine.registry.event(about, type_, reason, message, "kubelet")
+        self.machine.registry.event(about, type_, reason, message, "kubelet", host=self.machine.node_name)
 
     async def wait_for_config(self, timeout_s: float) -> None:
         """Until a ConfigMap or Secret of the namespace changed, or the time is up."""
@@ -328,16 +328,18 @@ class PodRun:
         before, spec = pod.get("status") or {}, pod["spec"]
         inits, mains = [c.status() for c in self.inits], [c.status() for c in self.mains]
         phase = pod_status.phase(spec, inits, mains, ends=self._ends)
-        if self._failure:
+        if self._ends and self._failure:
             phase = pod_status.FAILED
         elif self._ends and phase not in (pod_status.SUCCEEDED, pod_status.FAILED):
             phase = pod_status.FAILED if self._grace is None else before.get("phase", phase)
+        elif not self._ends and phase in (pod_status.SUCCEEDED, pod_status.FAILED):
+            phase = before.get("phase", phase)  # as the kubelet's mergePodStatus: not while anything may still run
         known, generation = before.get("conditions") or [], pod["metadata"].get("generation")
         wanted = pod_status.conditions(spec, phase, inits, mains, known, self._sandbox)
         status = {**before, "phase": phase, "startTime": self._start_time, **self._addresses()}
         if generation is not None:
             status["observedGeneration"] = generation
-        if self._failure:
+        if self._ends and self._failure:
             status["reason"], status["message"] = self._failure
         status["conditions"] = pod_status.merged(known, wanted, clock.timestamp(), generation)
         if inits:

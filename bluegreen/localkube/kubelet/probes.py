@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from bluegreen import clock
-from bluegreen.localkube.kubelet.handlers import Answer, Place, act
+from bluegreen.localkube.kubelet.answers import Answer
+from bluegreen.localkube.kubelet.handlers import Place, act
 
 Obj = dict[str, Any]
 MESSAGE_LIMIT = 1024  # characters of a probe's output in an event, as the kubelet cuts it

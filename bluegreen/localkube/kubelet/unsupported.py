@@ -1,16 +1,11 @@
-"""What the kubelet does not emulate: refused at the door where a program would depend on it, warned of elsewhere."""
+"""What the kubelet does not emulate and warns of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from bluegreen.localkube.admission import Admission
-from bluegreen.localkube.kubelet.probes import Kind
-from bluegreen.localkube.status import forbidden
-
 Obj = dict[str, Any]
-GRPC = "gRPC probes are not emulated: ask with httpGet, tcpSocket or exec"
 # field of a pod's spec -> what it does not do here
 IGNORED: dict[str, str] = {
     "hostPID": "containers keep a PID namespace of their own",
@@ -18,15 +13,6 @@ IGNORED: dict[str, str] = {
     "shareProcessNamespace": "containers keep a PID namespace each",
     "runtimeClassName": "there is one way to run a container",
 }
-
-
-def refuse(admission: Admission) -> None:
-    """The admission hook: 403 for a pod that this cluster cannot run as it is meant."""
-    if admission.kind.kind != "Pod" or admission.operation != "CREATE":
-        return
-    for container in _containers(admission.obj["spec"]):
-        if any("grpc" in (container.get(kind) or {}) for kind in Kind):
-            raise forbidden("pods", "", admission.obj["metadata"].get("name") or "", GRPC)
 
 
 def warnings(spec: Obj) -> list[str]:

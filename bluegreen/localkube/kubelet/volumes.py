@@ -200,7 +200,7 @@ def write_atomically(directory: Path, files: list[File], group: int | None = Non
     data = directory / "..data"
     if data.exists() and _holds(data, files):
         return
-    fresh = Path(tempfile.mkdtemp(prefix="..", dir=directory))
+    fresh = Path(tempfile.mkdtemp(prefix=clock.utc().strftime("..%Y_%m_%d_%H_%M_%S."), dir=directory))
     fresh.chmod(0o755)
     for file in files:
         _write(fresh, file, group)

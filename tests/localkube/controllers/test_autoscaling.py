@@ -231,3 +231,37 @@ def test_the_policy_that_changes_least_can_be_chosen() -> None:
     for select, expected in (("Max", 60), ("Min", 54), ("Disabled", 50)):
         rules = {"scaleUp": {"policies": policies, "selectPolicy": select}}
         assert scaling.limited(scaling.History(), rules, 50, 99, (1, 100), 0.0).replicas == expected
+
+
+def test_two_autoscalers_of_the_same_pods_stand_still(measured: Cluster) -> None:
+    # horizontal.go: validateAndParseSelector
+    measured.create("Deployment", web(2))
+    for name in ("one", "two"):
+        made = autoscaler(1, 10, cpu(50))
+        measured.create("HorizontalPodAutoscaler", {**made, "metadata": {"name": name}})
+    message = "pods by selector app=web are controlled by multiple HPAs: [test/one test/two]"
+    assert ("AmbiguousSelector", message) in measured.events("HorizontalPodAutoscaler", "two")
+    assert conditions(measured.get("HorizontalPodAutoscaler", "two"))["ScalingActive"] == ("False", "AmbiguousSelector")
+
+
+def test_external_and_object_metrics_are_missed_in_words_of_their_own(cluster: Cluster) -> None:
+    # horizontal.go: computeReplicasForMetric; replica_calculator.go
+    cluster.create("Deployment", web(2))
+    metric = {"metric": {"name": "q"}, "target": {"type": "Value", "value": "3"}}
+    about = {"describedObject": {"kind": "Service", "name": "s"}}
+    cluster.create("HorizontalPodAutoscaler", autoscaler(1, 3, {"type": "External", "external": metric}))
+    name = cluster.list("HorizontalPodAutoscaler")[0]["metadata"]["name"]
+    why = (
+        "unable to get external metric test/q/nil: unable to fetch metrics from external metrics API: "
+        "the server could not find the requested resource (get q.external.metrics.k8s.io)"
+    )
+    told = cluster.events("HorizontalPodAutoscaler")
+    assert ("FailedGetExternalMetric", why) in told
+    first = f"failed to get q external metric value: failed to get external metric q: {why}"
+    assert told[-1][1] == f"invalid metrics (1 invalid out of 1), first error is: {first}"
+    cluster.merge(
+        "HorizontalPodAutoscaler", name, {"spec": {"metrics": [{"type": "Object", "object": metric | about}]}}
+    )
+    reason, sentence = cluster.events("HorizontalPodAutoscaler")[-2]
+    assert reason == "FailedGetObjectMetric"
+    assert sentence.startswith("unable to get metric q: Service on test s/unable to fetch metrics from custom metrics")

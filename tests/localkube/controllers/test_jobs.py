@@ -252,3 +252,13 @@ def test_a_success_policy_is_content_with_less(cluster: Cluster) -> None:
     }
     assert running(cluster) == []
     assert status(cluster)["conditions"][0]["message"] == "Matched rules at index 0"
+
+
+@pytest.mark.parametrize("change", [{"suspend": True}, {"parallelism": 0}])
+def test_pods_that_are_not_wanted_any_more_did_not_fail(cluster: Cluster, change: Obj) -> None:
+    # the job controller's deleteJobPods lets go of them before it deletes them
+    cluster.create("Job", job(parallelism=2, completions=2))
+    assert len(running(cluster)) == 2
+    cluster.merge("Job", "j", {"spec": change})
+    assert cluster.list("Pod") == []
+    assert "failed" not in status(cluster)

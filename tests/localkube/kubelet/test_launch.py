@@ -15,6 +15,7 @@ import pytest
 
 from bluegreen import clock
 from bluegreen.localkube.kubelet import capabilities
+from bluegreen.localkube.kubelet.handlers import Said
 from bluegreen.localkube.kubelet.handlers import run as run_inside
 from bluegreen.localkube.kubelet.launch import Container, ContainerSpec, Exit, Mount, StartError
 from tests.localkube.kubelet.node import run
@@ -178,8 +179,8 @@ def test_a_program_inside_sees_the_same_tree(tmp_path: Path) -> None:
         container = Container(spec(tmp_path, "exec sleep 60", HERE, Mount(str(volume), "/no-such-top", True)))
         await container.started
         env = {"PATH": os.environ["PATH"]}
-        assert await run_inside(container, ["cat", "/no-such-top/file"], env, 10) == (0, "content")
-        assert (await run_inside(container, ["sh", "-c", "exit 5"], env, 10))[0] == 5
+        assert await run_inside(container, ["cat", "/no-such-top/file"], env, 10) == Said(0, "content", "")
+        assert (await run_inside(container, ["sh", "-c", "exit 5"], env, 10)).code == 5
         with pytest.raises(TimeoutError):
             await run_inside(container, ["sleep", "60"], env, 0.2)
         with pytest.raises(StartError, match=r'exec: "no-such": executable file not found'):
