@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp import web
 
 from bluegreen import clock
-from bluegreen.localkube.decoding import wrong_time
+from bluegreen.localkube.go_formats import wrong_time
 from bluegreen.localkube.http import options
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kubelet.logs import LogOptions, moment
