@@ -9,7 +9,7 @@ from typing import Any
 from bluegreen import clock
 from bluegreen.localkube.controllers.adoption import is_deleting
 from bluegreen.localkube.controllers.base import MANAGER, Context, Key, key_of, kind
-from bluegreen.localkube.controllers.conditions import find, parse_time
+from bluegreen.localkube.controllers.conditions import find, new, parse_time, updated_in_place
 from bluegreen.localkube.controllers.fitting import tolerates
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
@@ -84,7 +84,15 @@ class Nodes:
     def _end(self, pod: Obj) -> None:
         message = f"Marking for deletion Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
         self.context.registry.event(pod, "Normal", "TaintManagerEviction", message, self.name)
+        why = "Taint manager: deleting due to NoExecute taint"
+        disrupted = new("DisruptionTarget", "True", "DeletionByTaintManager", why)
+
+        def change(copy: Obj) -> None:
+            status = copy.setdefault("status", {})
+            status["conditions"] = updated_in_place(status.get("conditions"), disrupted)
+
         try:
+            self.context.registry.modify(kind("Pod"), *key_of(pod), change, manager=MANAGER)
             self.context.registry.delete(kind("Pod"), *key_of(pod))
         except ApiError as error:
             if error.code != 404:

@@ -14,6 +14,7 @@ from bluegreen.localkube.controllers.housekeeping import Housekeeping
 from bluegreen.localkube.controllers.jobs import Jobs
 from bluegreen.localkube.controllers.mirroring import Mirroring
 from bluegreen.localkube.controllers.namespaces import Namespaces
+from bluegreen.localkube.controllers.node_readiness import NodeReadiness
 from bluegreen.localkube.controllers.nodes import Nodes
 from bluegreen.localkube.controllers.pod_usage import PodMetrics
 from bluegreen.localkube.controllers.policies import NetworkPolicies
@@ -44,6 +45,7 @@ def controllers(context: Context, options: Options) -> tuple[Controller, ...]:
         Mirroring(context),
         Disruptions(context),
         Autoscalers(context, options.pod_metrics),
+        NodeReadiness(context),
         Nodes(context),
         GarbageCollector(context),
         NetworkPolicies(context),

@@ -22,7 +22,7 @@ from bluegreen.localkube.kubelet.execs import ExecSession
 from bluegreen.localkube.kubelet.files import log_file
 from bluegreen.localkube.kubelet.launch import Container
 from bluegreen.localkube.kubelet.logs import LogOptions
-from bluegreen.localkube.kubelet.machine import Faults, Machine
+from bluegreen.localkube.kubelet.machine import Faults, Machine, node_says_ready
 from bluegreen.localkube.kubelet.pod import POD, PodRun
 from bluegreen.localkube.kubelet.usage import Usage, Watcher, processes, trees
 from bluegreen.localkube.network import Network
@@ -88,6 +88,7 @@ class Kubelet:
             "Pod": self._pod_changed,
             "ConfigMap": self._config_changed,
             "Secret": self._config_changed,
+            "Node": self._node_changed,
         }
         if machine.dns and not machine.dns.open:
             subscriptions |= {"Service": self._names_changed, "EndpointSlice": self._names_changed}
@@ -200,6 +201,13 @@ class Kubelet:
     def _config_changed(self, change: Change) -> None:
         for run in self._by_namespace.get(change.namespace, {}).values():
             self.machine.writes.add(run.config_changed)
+
+    def _node_changed(self, change: Change) -> None:
+        """Pods are as ready as they can be where their node is."""
+        before, now = change.previous, change.object
+        if change.name == self.machine.node_name and (not before or node_says_ready(before) != node_says_ready(now)):
+            for run in self._runs.values():
+                run.touch()
 
     def _names_changed(self, _change: Change) -> None:
         if not self._hosts_stale:

@@ -18,7 +18,7 @@ from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
 
 Obj = dict[str, Any]
-SERVICE = KINDS["Service"]
+NODE, SERVICE = KINDS["Node"], KINDS["Service"]
 CONFIG_KINDS = {"ConfigMap": KINDS["ConfigMap"], "Secret": KINDS["Secret"]}
 HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 HOSTS_HEAD = (
@@ -61,6 +61,12 @@ class Machine:
     launched: set[Container] = field(default_factory=set)
     writes: Turns = field(default_factory=Turns)  # of pods' statuses
     starts: Turns = field(default_factory=lambda: Turns(at_once=1))  # of pods
+
+    @property
+    def node_ready(self) -> bool:
+        """Whether the node's object says that it is ready: pods of one that is not are not ready either."""
+        node = self.registry.store.get(NODE, "", self.node_name)
+        return node is None or node_says_ready(node)
 
     def launch(self, spec: ContainerSpec) -> Container:
         """Start a container; it is known here until no process of it is left. Raises StartError."""
@@ -110,3 +116,9 @@ class Machine:
         except OSError:
             host = ""
         return resolv_conf(host, self.dns.address, pod["metadata"]["namespace"])
+
+
+def node_says_ready(node: Obj) -> bool:
+    """Whether a node's condition Ready is True."""
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

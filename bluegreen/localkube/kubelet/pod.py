@@ -336,6 +336,8 @@ class PodRun:
             phase = before.get("phase", phase)  # as the kubelet's mergePodStatus: not while anything may still run
         known, generation = before.get("conditions") or [], pod["metadata"].get("generation")
         wanted = pod_status.conditions(spec, phase, inits, mains, known, self._sandbox)
+        if not self.machine.node_ready:
+            wanted = pod_status.held_back(wanted)
         status = {**before, "phase": phase, "startTime": self._start_time, **self._addresses()}
         if generation is not None:
             status["observedGeneration"] = generation

@@ -84,6 +84,11 @@ def conditions(
     ]
 
 
+def held_back(wanted: list[Condition]) -> list[Condition]:
+    """The conditions on a node that is not ready, as its controller leaves them: Ready is False, and nothing else."""
+    return [Condition("Ready", False, each.reason, each.message) if each.type == "Ready" else each for each in wanted]
+
+
 def _initialized(spec: Obj, phase_: str, inits: list[Obj], mains: list[Obj]) -> Condition:
     if phase_ == SUCCEEDED:
         return Condition("Initialized", True, "PodCompleted")
