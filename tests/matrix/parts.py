@@ -25,5 +25,13 @@ class Entry:
 PARTS = {
     "kills": Entry("tests.kill_matrix", 4, "releases killed with -9 at a write to the API, and at random moments"),
     "runs": Entry("tests.matrix.runs", 6, "whole processes killed with -9: releases, with xdist too, and commands"),
+    "signals": Entry("tests.matrix.interrupted", 6, "whole processes interrupted by SIGINT and SIGTERM, once or twice"),
+    "workers": Entry("tests.matrix.workers", 4, "releases that lose an xdist worker"),
+    "resets": Entry("tests.matrix.resets", 3, "`bluegreen reset` killed with -9"),
+    "frozen": Entry("tests.matrix.frozen", 6, "releases frozen past their Lease, then woken"),
+    "together": Entry("tests.matrix.together", 1, "ten releases at once on one application"),
+    "disk": Entry("tests.matrix.full_disk", 4, "releases with a full disk under reports/"),
+    "clocks": Entry("tests.matrix.clocks", 4, "releases whose wall clock jumps"),
+    "refused": Entry("tests.matrix.refused", 4, "bad images"),
 }
 """In the order in which they run."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Kind:
     length: float = 1.0  # its length as a multiple of a release's
     steps: Mapping[Step, float] = field(default_factory=dict)
     killed: Sequence[str] = ()  # the driver's arguments for the release that it is to mend
+    felt: bool = False  # whether live turns bad in it, as its image does: then failed requests are no defect
 
 
 FORWARD = {
@@ -61,7 +62,7 @@ KINDS = {
     "refused release": Kind(8, fault="-bad-http-500", steps=REFUSED, length=0.7),
     "refused release -n 2": Kind(6, ("-n", "2"), fault="-bad-http-500", steps=REFUSED),
     "rolled-back release": Kind(
-        8, fault="-bad-http-500-after-switch", settings={"POST_SWITCH_WATCH": "30"}, steps=BACK, length=2.0
+        8, fault="-bad-http-500-after-switch", settings={"POST_SWITCH_WATCH": "30"}, steps=BACK, length=2.0, felt=True
     ),
     "rollback": Kind(12, command="rollback", steps={**FORWARD, Step.JUDGING: 0.05}, length=0.5),
     "recover of a revert": Kind(
@@ -111,26 +112,16 @@ class Killing:
 
     def __call__(self, subject: Subject, cut: Cut) -> Ended:
         """Kill one run, mend it, and hold what must be true."""
-        kind = KINDS[cut.kind]
         with Witness(subject.app) as witness:
-            run = self._begin(subject, cut, kind, witness)
+            run = begin(subject, KINDS[cut.kind], witness)
             place = self._kill(run, cut, witness)
             processes.require_gone(run.marker, whole.CHILDREN_S)
             left = witness.cut_off()
             next_tag = self._mend(subject, cut, witness)
+        witness.forgive(KINDS[cut.kind].felt)
         words = witness.hold(next_tag)
         at = f"journal at {left.step}" if left is not None else "nothing opened"
         return Ended(f"{place}, {at}; {words}", witness.requests, witness.failed, (f"killed with {at}", place))
-
-    def _begin(self, subject: Subject, cut: Cut, kind: Kind, witness: Witness) -> Run:
-        tag = subject.tag() + kind.fault
-        if not kind.command:
-            return whole.release(subject.app, tag, *kind.arguments, **kind.settings)
-        if kind.killed:
-            done = subject.app.driven(tag, *kind.killed)
-            assert done.code == -signal.SIGKILL, done.log
-            clock.sleep_s(LEASE_S)  # so that it finds the lock of somebody who is gone, and mends
-        return whole.bluegreen(subject.app, witness.before.tag, kind.command)
 
     @staticmethod
     def _mend(subject: Subject, cut: Cut, witness: Witness) -> str:
@@ -150,13 +141,30 @@ class Killing:
         """Kill it when it is time; where it was, in words."""
         if cut.step is not None:
             witness.await_step(cut.step, Deadline(whole.LONGEST_S), lambda: run.over)
-        deadline = Deadline(cut.delay * self.release_s)
-        while not (run.over or deadline.expired):
-            clock.sleep_s(min(0.02, deadline.remaining_s))
+        pause(cut.delay * self.release_s, lambda: run.over)
         if run.over:
             return "ran to its end"
         run.kill()
         return "killed"
+
+
+def begin(subject: Subject, kind: Kind, witness: Witness) -> Run:
+    """Start a run of this kind."""
+    tag = subject.tag() + kind.fault
+    if not kind.command:
+        return whole.release(subject.app, tag, *kind.arguments, **kind.settings)
+    if kind.killed:
+        done = subject.app.driven(tag, *kind.killed)
+        assert done.code == -signal.SIGKILL, done.log
+        clock.sleep_s(LEASE_S)  # so that it finds the lock of somebody who is gone, and mends
+    return whole.bluegreen(subject.app, witness.before.tag, kind.command)
+
+
+def pause(seconds: float, over: Callable[[], bool]) -> None:
+    """Wait so long, or until it is over."""
+    deadline = Deadline(seconds)
+    while not (over() or deadline.expired):
+        clock.sleep_s(min(0.02, deadline.remaining_s))
 
 
 def measured_s(engine: Engine) -> float:

@@ -118,15 +118,15 @@ def bluegreen(app: App, tag: str, *arguments: str, **more: str) -> Run:
 
 def released(app: App, tag: str, *arguments: str) -> Run:
     """A whole release that got through, begun as soon as the lock of a run that is gone could be had."""
-    return _once_free(lambda: release(app, tag, *arguments))
+    return once_free(lambda: release(app, tag, *arguments))
 
 
 def recovered(app: App, tag: str) -> Run:
     """``bluegreen recover`` that got through, as soon as it could have the lock."""
-    return _once_free(lambda: bluegreen(app, tag, "recover"))
+    return once_free(lambda: bluegreen(app, tag, "recover"))
 
 
-def _once_free(begin) -> Run:  # type: ignore[no-untyped-def]
+def once_free(begin) -> Run:  # type: ignore[no-untyped-def]
     """Begin again for as long as the exit code says that nothing could be begun (4), and demand success."""
     deadline = Deadline(LONGEST_S)
     while True:
