@@ -8,18 +8,22 @@ what it was before can be put back exactly.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bluegreen import fence, manifests
 from bluegreen.colour import Colour, Obj
+from bluegreen.errors import HarnessError
 from bluegreen.fence import Op
 from bluegreen.kube import Kube, NotFound
 from bluegreen.settings import Settings
 from bluegreen.traffic import EPOCH, epoch_of, require_epoch
 
 MANAGER = "bluegreen-release"
+BOUNDS = ("minReplicas", "maxReplicas")
+"""What a release owns of an autoscaler that is there."""
+
 RELEASE = "bluegreen/release"
 """Annotation on a Deployment: the id of the release that gave it its present spec."""
 
@@ -33,6 +37,7 @@ class Deployments:
     kube: Kube
     settings: Settings
     epoch: str
+    held: Callable[[], None] = lambda: None  # raises when the lock is lost; asked after each look, before a change
 
     def name(self, colour: Colour) -> str:
         """The name of a colour's Deployment, HorizontalPodAutoscaler and PodDisruptionBudget."""
@@ -55,7 +60,11 @@ class Deployments:
         found = self.get(colour)
         if found is None:
             return None
-        return self._patch(colour, lambda obj: fence.annotated(obj, EPOCH, self.epoch), self._claimed, found)
+        return self._patch(colour, self._stamped, self._claimed, found)
+
+    def _stamped(self, found: Obj) -> list[Op]:
+        self.held()  # a process that was frozen until now finds a newer epoch here, and must not write over it
+        return fence.annotated(found, EPOCH, self.epoch)
 
     def size(self, colour: Colour) -> int:
         """The number of pods a colour has to have now: what its Deployment says or its autoscaler just decided."""
@@ -75,9 +84,24 @@ class Deployments:
 
     def guard(self, colour: Colour, least: int) -> None:
         """Pin a colour's autoscaler to at least this many pods. Everything else about it is setting up's."""
-        found = self.kube.get("HorizontalPodAutoscaler", self.name(colour))
         for obj in manifests.render(self.settings, "hpa", **self.values(colour, least)):
-            self.kube.apply(_bounds(obj) if found is not None else obj, manager=MANAGER, force=True)
+            if self.kube.get(obj["kind"], obj["metadata"]["name"]) is None:
+                self.held()
+                self.kube.apply(obj, manager=MANAGER, force=True)
+            elif bounds := {key: obj["spec"][key] for key in BOUNDS if key in obj.get("spec", {})}:
+                self._bind(obj["kind"], obj["metadata"]["name"], bounds)
+
+    def _bind(self, kind: str, name: str, bounds: Mapping[str, Any]) -> None:
+        """Give an autoscaler these bounds, unless it was changed by whoever took the lock meanwhile."""
+
+        def decide(_: Obj) -> list[Op]:
+            self.held()
+            return [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in bounds.items()]
+
+        def landed(obj: Obj) -> bool:
+            return all(obj["spec"].get(key) == value for key, value in bounds.items())
+
+        fence.patch(self.kube, kind, name, decide, landed=landed, manager=MANAGER)
 
     def resume(self, colour: Colour, replicas: int, release_id: str) -> Obj:
         """Bring a retired colour back at a size, as it is, with its autoscaler's minimum pinned to that size."""
@@ -118,17 +142,16 @@ class Deployments:
 
     def delete(self, colour: Colour) -> None:
         """Delete a colour's Deployment if it is there; autoscaler and disruption budget stay and rest."""
-        found = self.get(colour)
-        if found is not None:
-            require_epoch(found, self.epoch)
-            self.kube.delete("Deployment", self.name(colour), uid=found["metadata"]["uid"])
+        fence.delete(self.kube, "Deployment", self.name(colour), lambda found: require_epoch(found, self.epoch))
 
     def _put(self, colour: Colour, wanted: Obj, release_id: str) -> Obj:
         """Create the Deployment, or replace the spec of the one that is there."""
         metadata = wanted["metadata"]
         metadata["annotations"] = {**(metadata.get("annotations") or {}), EPOCH: self.epoch, RELEASE: release_id}
         if self.get(colour) is None:
-            return fence.create(self.kube, wanted, ours=lambda obj: _made_by(obj, release_id), otherwise=_in_the_way)
+            self.held()
+            made = fence.create(self.kube, wanted, ours=lambda obj: _made_by(obj, release_id), otherwise=_in_the_way)
+            return self._kept(colour, made)
 
         def decide(obj: Obj) -> list[Op]:
             annotations = {**(obj["metadata"].get("annotations") or {}), **metadata["annotations"]}
@@ -140,6 +163,15 @@ class Deployments:
             ]
 
         return self._patch(colour, decide, lambda obj: _made_by(obj, release_id) and self._claimed(obj))
+
+    def _kept(self, colour: Colour, made: Obj) -> Obj:
+        """What was just created, which no epoch could guard: taken away again when the lock was lost meanwhile."""
+        try:
+            self.held()
+        except HarnessError:
+            fence.delete(self.kube, "Deployment", self.name(colour), lambda found: require_epoch(found, self.epoch))
+            raise
+        return made
 
     def _patch(self, colour: Colour, decide: Any, landed: Any, known: Obj | None = None) -> Obj:
         name = self.name(colour)
@@ -161,13 +193,6 @@ class Deployments:
         """The Deployment that a release makes of a colour."""
         rendered = manifests.render(self.settings, "deployment", **self.values(colour, replicas))
         return copy.deepcopy(next(obj for obj in rendered if obj["kind"] == "Deployment"))
-
-
-def _bounds(autoscaler: Obj) -> Obj:
-    """What a release owns of an autoscaler: its bounds."""
-    bounds = {key: autoscaler["spec"][key] for key in ("minReplicas", "maxReplicas") if key in autoscaler["spec"]}
-    identity = {key: autoscaler[key] for key in ("apiVersion", "kind")}
-    return {**identity, "metadata": {"name": autoscaler["metadata"]["name"]}, "spec": bounds}
 
 
 def present_size(deployment: Obj | None, autoscaler: Obj | None) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from bluegreen import clock
 from bluegreen.colour import Obj
 from bluegreen.errors import HarnessError
-from bluegreen.kube import Forbidden, Kube, KubeError, NotFound
+from bluegreen.kube import Conflict, Forbidden, Kube, KubeError, NotFound
 
 Op = dict[str, Any]
 """One operation of a JSON patch (RFC 6902)."""
@@ -77,6 +77,25 @@ def patch(
             if _refused_for_good(error, before, found):
                 raise
     raise refusal or HarnessError(f"{kind} {name} could not be changed.")
+
+
+def delete(kube: Kube, kind: str, name: str, require: Callable[[Obj], None]) -> None:
+    """Delete one object if it is there, as it was when ``require`` looked at it and did not raise.
+
+    Raises HarnessError when the object keeps changing, and what ``require`` and the API raise.
+    """
+    for attempt in range(ATTEMPTS):
+        found = kube.get(kind, name)
+        if found is None:
+            return
+        require(found)
+        metadata = found["metadata"]
+        try:
+            kube.delete(kind, name, uid=metadata["uid"], version=metadata["resourceVersion"])
+            return
+        except Conflict:  # it changed, if only its status: look again
+            clock.sleep_s(_PAUSE_S * 2**attempt)
+    raise HarnessError(f"{kind} {name} kept changing while it was to be deleted.")
 
 
 def create(kube: Kube, obj: Obj, *, ours: Callable[[Obj], bool], otherwise: Callable[[Obj], HarnessError]) -> Obj:

@@ -173,8 +173,11 @@ def appended(history: list[dict[str, Any]], record: Record) -> list[dict[str, An
 class Journal:
     """The ConfigMap and its present record, for one writer. Not for two threads at once."""
 
-    def __init__(self, kube: Kube, settings: Settings, writer: str = "") -> None:
-        self._kube, self._writer = kube, writer
+    def __init__(
+        self, kube: Kube, settings: Settings, writer: str = "", held: Callable[[], None] = lambda: None
+    ) -> None:
+        """``held`` raises when the lock is lost: asked after each look at what is there, before it is changed."""
+        self._kube, self._writer, self._held = kube, writer, held
         self._labels = {"app": settings.app_name, "app.kubernetes.io/managed-by": "bluegreen"}
         self.name = f"{settings.app_name}-release-journal"
         self.record: Record | None = None
@@ -194,7 +197,7 @@ class Journal:
             obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": empty}
             found = fence.create(self._kube, obj, ours=self._is_ours, otherwise=lambda _: self._lost())
         else:
-            found = self._patch(found, lambda _: [{"op": "add", "path": "/data/writer", "value": self._writer}], empty)
+            found = self._patch(found, self._take_over, empty)
         return self._take_in(found)
 
     def open(self, record: Record) -> None:
@@ -212,6 +215,10 @@ class Journal:
         closed = self._present().closing(outcome)
         self.history = appended(self.history, closed)
         return self._write(closed)
+
+    def _take_over(self, found: Obj) -> list[fence.Op]:
+        self._held()  # a process that was frozen until now finds a new writer here, and must not take its place
+        return [{"op": "add", "path": "/data", "value": {**(found.get("data") or {}), "writer": self._writer}}]
 
     def _present(self) -> Record:
         if self.record is None:

@@ -81,9 +81,9 @@ def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: L
         settings=settings,
         out_dir=out_dir,
         lock=lock,
-        journal=Journal(kube, settings, release_id),
-        traffic=Traffic(kube, settings, release_id),
-        deployments=Deployments(kube, settings, release_id),
+        journal=Journal(kube, settings, release_id, lock.check),
+        traffic=Traffic(kube, settings, release_id, lock.check),
+        deployments=Deployments(kube, settings, release_id, lock.check),
         access=Access(kube, settings),
         steps=steps,
     )

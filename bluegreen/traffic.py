@@ -6,7 +6,7 @@ this release stamped on the Service when it took the lock, and the resourceVersi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,7 @@ class Traffic:
     kube: Kube
     settings: Settings
     epoch: str
+    held: Callable[[], None] = lambda: None  # raises when the lock is lost; asked after each look, before a change
     patches: list[Patch] = field(default_factory=list)
 
     @property
@@ -87,10 +88,14 @@ class Traffic:
             self.kube,
             "Service",
             self.live_name,
-            lambda found: fence.annotated(found, EPOCH, self.epoch),
+            self._stamped,
             landed=lambda found: epoch_of(found) == self.epoch,
             manager=MANAGER,
         )
+
+    def _stamped(self, found: Obj) -> list[Op]:
+        self.held()  # a process that was frozen until now finds a newer epoch here, and must not write over it
+        return fence.annotated(found, EPOCH, self.epoch)
 
     def move(self, before: Colour | None, after: Colour | None) -> Obj:
         """Move live traffic from one colour to another; nobody is None. Returns the Service as patched.
@@ -124,11 +129,16 @@ class Traffic:
     def preview(self, colour: Colour | None) -> None:
         """Point the preview Service at a colour, or at nobody: an idle preview never answers from live pods."""
         wanted = _version(colour)
+
+        def decide(_: Obj) -> list[Op]:
+            self.held()
+            return [{"op": "add", "path": "/spec/selector/version", "value": wanted}]
+
         fence.patch(
             self.kube,
             "Service",
             self.preview_name,
-            lambda _: [{"op": "add", "path": "/spec/selector/version", "value": wanted}],
+            decide,
             landed=lambda found: self._selects(found, wanted),
             manager=MANAGER,
         )

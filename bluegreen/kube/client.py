@@ -120,15 +120,19 @@ class Kube(Reader):
         grace_s: int | None = None,
         missing_ok: bool = True,
         uid: str = "",
+        version: str = "",
         namespace: str | None = None,
     ) -> None:
-        """Delete an object; with ``uid`` only that very one. It may linger while it ends: ``wait`` for that."""
+        """Delete an object; it may linger while it ends: ``wait`` for that.
+
+        With ``uid`` only that very one, with ``version`` only as it was at that resourceVersion: else Conflict.
+        """
         resource, space = self._resource(kind), self._space(namespace)
         body: Obj = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if grace_s is not None:
             body["gracePeriodSeconds"] = grace_s
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        if preconditions := {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}:
+            body["preconditions"] = preconditions
         self._newest.pop((kind, space if resource.namespaced else "", name), None)
         try:
             what = f"delete {shown_name(kind, space, name)}"

@@ -67,7 +67,10 @@ def frozen(subject: Subject, freeze: Freeze) -> Ended:
                 require_switched(app.driven(next_tag, "--wait-for-lock"))
                 before = state(app)
                 ended = wake(process)
-                assert state(app) == before, "the woken release changed something"
+                after = state(app)
+                changed = {key: (before.get(key), after.get(key)) for key in {*before, *after}}
+                changed = {key: pair for key, pair in changed.items() if pair[0] != pair[1]}
+                assert not changed, f"the woken release changed something: {changed}"
             else:
                 ended = _woken_in_between(app, next_tag, process, witness)
         _require_silenced(ended, witness)

@@ -5,6 +5,7 @@ It is mounted in a mount namespace of the run's own (``unshare``), so that it is
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -55,12 +56,17 @@ def disks(count: int, chance: random.Random) -> list[Disk]:
     return [Disk(size // 4096 * 4096, chance.random() < 0.25, chance.random() < 0.33) for size in sizes]
 
 
+def unshared() -> list[str]:
+    """The command that gives what follows mounts of its own; where root may not be had, as root of a user namespace."""
+    return ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+
+
 def available() -> str:
     """Why such a disk cannot be had here; empty when it can."""
     if shutil.which("unshare") is None:
         return "there is no unshare here"
     with tempfile.TemporaryDirectory() as folder:
-        command = ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=1m", "none", folder]
+        command = [*unshared(), "mount", "-t", "tmpfs", "-o", "size=1m", "none", folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stderr.strip()
 
@@ -70,7 +76,7 @@ def filled(subject: Subject, disk: Disk) -> Ended:
     with Witness(subject.app) as witness:
         tag = subject.tag() + ("-bad-http-500" if disk.bad else "")
         suite = [sys.executable, "-m", "pytest", str(CHECKOUT / "suites" / "release"), "-p", "no:cacheprovider"]
-        command = ["unshare", "-rm", "sh", "-c", MOUNTED, "sh", str(SIZE - disk.free), *suite]
+        command = [*unshared(), "sh", "-c", MOUNTED, "sh", str(SIZE - disk.free), *suite]
         run = whole.start(subject.app, [*command, *(["-n", "2"] if disk.workers else [])], tag)
         code = run.end()
         left = witness.cut_off()
