@@ -43,9 +43,7 @@ def place(kind: Kind, namespace: str, obj: Obj) -> None:
     obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
     meta = obj["metadata"] = obj.get("metadata") or {}
     given = meta.get("namespace") or ""
-    if not kind.namespaced:
-        if given:
-            raise bad_request("namespace is not allowed on this type")
+    if not kind.namespaced:  # rest.EnsureObjectNamespaceMatchesRequestNamespace clears it
         meta.pop("namespace", None)
         return
     if given and given != namespace:

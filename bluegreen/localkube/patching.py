@@ -17,13 +17,16 @@ Decode = Callable[[Obj], Obj]
 
 @dataclass(frozen=True)
 class Write:
-    """How an object is to be written. ``applied``: by server-side apply, which keeps its own book of managers."""
+    """How an object is to be written. ``applied``: by server-side apply, which keeps its own book of managers.
+    ``trusted``: by the cluster itself, whose statuses are taken as they are.
+    """
 
     manager: str
     subresource: str = ""
     dry_run: bool = False
     force: bool = False
     applied: bool = False
+    trusted: bool = False
 
 
 def as_it_is(obj: Obj) -> Obj:
@@ -101,6 +104,8 @@ def _placed(kind: Kind, namespace: str, name: str, config: Obj) -> Obj:
 def check_name(obj: Obj, name: str) -> None:
     """400 for an object that calls itself otherwise than the path does."""
     given = obj["metadata"].get("name")
+    if not given:
+        raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if given != name:
         raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
 

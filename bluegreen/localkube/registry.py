@@ -78,8 +78,10 @@ class Registry:
         if kind.kind == "Pod":
             builtin.prepare_pod(self.store, namespace, asked_name, obj["spec"])
         self._refuse_invalid(kind, obj, validation.validate(kind, obj, None))
+        # admission stands before the store, which knows what exists: its refusals come first, but nothing is charged
+        taken = not generated and self.store.entry(kind, namespace, obj["metadata"]["name"]) is not None
+        self._admit(Admission("CREATE", kind, namespace, obj, None, write.dry_run or taken))
         self._claim_name(kind, namespace, obj, generated)
-        self._admit(Admission("CREATE", kind, namespace, obj, None, write.dry_run))
         return obj if write.dry_run else self.store.put(kind, obj)
 
     def _claim_name(self, kind: Kind, namespace: str, obj: Obj, generated: bool) -> None:
@@ -145,6 +147,7 @@ class Registry:
         metadata.carry_over(live, new)
         if subresource == "status":
             canonicalise(kind.kind, new)
+            defaults.apply_status_defaults(kind, new)
         else:
             defaults.apply_defaults(kind, new)
         new = preparation.for_update(kind, live, new, subresource)
@@ -153,6 +156,8 @@ class Registry:
         causes = metadata.check_update(live, new)
         if subresource in ("", "resize"):
             causes += validation.validate(kind, new, live)
+        elif subresource in ("status", "finalize") and not write.trusted:
+            causes += validation.validate_view(kind, new, live, subresource)
         self._refuse_invalid(kind, live, causes)
         namespace = live["metadata"].get("namespace", "")
         self._admit(Admission("UPDATE", kind, namespace, new, live, write.dry_run, subresource))
@@ -196,7 +201,7 @@ class Registry:
         change(new)
         if new == live:
             return live
-        return self._replace(kind, live, new, Write(manager, subresource))
+        return self._replace(kind, live, new, Write(manager, subresource, trusted=True))
 
     # -- patching --------------------------------------------------------------
     def patch(

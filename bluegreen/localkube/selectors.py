@@ -10,25 +10,9 @@ from typing import Any
 
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.status import ApiError, bad_request
+from bluegreen.localkube.validation import names
 
 _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|>|<)|([^\s,()=!<>]+))")
-_LABEL_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_NAME_RULE = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
-    " character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
-    " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
-_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and"
-    " end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is"
-    " '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
-_PREFIX_RULE = (
-    "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and"
-    " must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is"
-    " '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 
 
 @dataclass(frozen=True)
@@ -122,8 +106,7 @@ class _Parser:
         if operator not in _NAMES:
             raise _unparsable(operator, "in, notin, =, ==, !=, gt, lt")
         values = self._set() if operator in ("in", "notin") else self._single()
-        for value in values:
-            _check_value(key, value)
+        _check_values(key, values)
         if operator in "<>" and _number(next(iter(values))) is None:
             raise bad_request(f"for 'Gt', 'Lt' operators, the value must be an integer: key {key}")
         return Requirement(key, _NAMES[operator], values)
@@ -164,24 +147,17 @@ def _unparsable(found: str, expected: str) -> ApiError:
 
 
 def _check_key(key: str) -> None:
-    prefix, slash, name = key.rpartition("/")
-    if not _LABEL_NAME.fullmatch(name) or len(name) > 63:
-        why = "name part must be no more than 63 characters" if len(name) > 63 else _NAME_RULE
-    elif slash and not _LABEL_PREFIX.fullmatch(prefix):
-        why = _PREFIX_RULE
-    else:
-        return
-    raise bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {why}')
+    _refuse("<nil>", key, names.qualified(key))
 
 
-def _check_value(key: str, value: str) -> None:
-    if len(value) > 63:
-        why = "must be no more than 63 characters"
-    elif value and not _LABEL_NAME.fullmatch(value):
-        why = _VALUE_RULE
-    else:
-        return
-    raise bad_request(f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": {why}')
+def _check_values(key: str, values: frozenset[str]) -> None:
+    for place, value in enumerate(sorted(values)):  # labels.NewRequirement counts them in order
+        _refuse(f"values[{place}][{key}]", value, names.label_value(value))
+
+
+def _refuse(field: str, value: str, why: list[str]) -> None:
+    if why:
+        raise bad_request(f'unable to parse requirement: {field}: Invalid value: "{value}": {"; ".join(why)}')
 
 
 @lru_cache(maxsize=1024)
@@ -260,20 +236,21 @@ def _field(obj: Obj, path: tuple[str, ...]) -> str:
 # field counts as where that is not the empty string.
 _PATHS = {("Event", "source"): ("source", "component"), ("Job", "status.successful"): ("status", "succeeded")}
 _FALSE_WHEN_ABSENT = frozenset(["spec.unschedulable", "spec.hostNetwork"])
+_ESCAPE = re.compile(r"\\(.?)|([,=])", re.DOTALL)
 _FIELD_TERM = re.compile(r"(.*?)(==|!=|=)(.*)", re.DOTALL)
 
 
 @lru_cache(maxsize=1024)
 def parse_fields(kind: Kind, text: str) -> tuple[FieldTerm, ...]:
     """A field selector's terms; 400 for one that cannot be read or a field that kind does not offer."""
-    return tuple(_field_term(kind, term) for term in re.split(r"(?<!\\),", text) if term)
+    return tuple(_field_term(kind, text, term) for term in re.split(r"(?<!\\),", text) if term)
 
 
-def _field_term(kind: Kind, text: str) -> FieldTerm:
+def _field_term(kind: Kind, selector: str, text: str) -> FieldTerm:
     found = _FIELD_TERM.fullmatch(text)
     if found is None:
-        raise bad_request(f"invalid selector: '{text}'; can't understand '{text}'")
-    name, operator, value = found[1], found[2], re.sub(r"\\([\\,=])", r"\1", found[3])
+        raise bad_request(f"invalid selector: '{selector}'; can't understand '{text}'")
+    name, operator, value = found[1], found[2], _unescaped(found[3])
     if name not in ("metadata.name", "metadata.namespace") and name not in kind.fields:
         known = 'is not a known field selector: only "metadata.name", "metadata.namespace"'
         raise bad_request(kind.field_refusal.format(field=name) if kind.field_refusal else f'"{name}" {known}')
@@ -281,6 +258,16 @@ def _field_term(kind: Kind, text: str) -> FieldTerm:
     if name in _FALSE_WHEN_ABSENT and value == "false":
         return FieldTerm(path, "true", operator == "!=")
     return FieldTerm(path, value, operator != "!=")
+
+
+def _unescaped(value: str) -> str:
+    """A field selector's value without its escapes (fields.UnescapeValue); 400 for what none of them is."""
+    for found in _ESCAPE.finditer(value):
+        if found[2]:
+            raise bad_request(f"invalid field selector: unescaped character in value: {ord(found[2])}")
+        if found[1] not in (*r"\,=",):
+            raise bad_request(f"invalid field selector: invalid escape sequence: {found[0]}")
+    return _ESCAPE.sub(r"\1", value)
 
 
 def matches_fields(terms: tuple[FieldTerm, ...], obj: Obj) -> bool:

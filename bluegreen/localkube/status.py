@@ -61,7 +61,8 @@ def _about(resource: str, group: str, name: str) -> dict[str, Any]:
     details: dict[str, Any] = {"name": name} if name else {}
     if group:
         details["group"] = group
-    details["kind"] = resource
+    if resource:
+        details["kind"] = resource
     return details
 
 

@@ -45,6 +45,21 @@ def test_json_patch_operations() -> None:
 
 
 @pytest.mark.parametrize(
+    ("op", "key", "value"),
+    [
+        ({"op": "replace", "path": "/none", "value": 1}, "none", 1),
+        ({"op": "replace", "path": "/none"}, "none", None),
+        ({"op": "add", "path": "/b"}, "b", None),
+        ({"op": "add", "path": "odd/b", "value": 1}, "b", 1),
+        ({"op": "copy", "from": "/none", "path": "/b"}, "b", None),
+    ],
+)
+def test_a_json_patch_takes_what_is_not_there_for_null(op: Obj, key: str, value: Any) -> None:
+    """evanphx/json-patch v4, partialDoc.get and Operation.value: the server's library, not the RFC."""
+    assert json_patch({"a": 1}, [op]) == {"a": 1, key: value}
+
+
+@pytest.mark.parametrize(
     "op",
     [
         {"op": "test", "path": "/a", "value": 2},
@@ -52,12 +67,14 @@ def test_json_patch_operations() -> None:
         {"op": "test", "path": "/none", "value": 1},
         {"op": "remove", "path": "/none"},
         {"op": "remove", "path": ""},
-        {"op": "replace", "path": "/none", "value": 1},
         {"op": "add", "path": "/none/x", "value": 1},
         {"op": "add", "path": "/list/9", "value": 1},
         {"op": "add", "path": "/list/x", "value": 1},
-        {"op": "add", "path": "/b"},
-        {"op": "copy", "from": "/none", "path": "/b"},
+        {"op": "add", "path": "", "value": {}},
+        {"op": "add", "path": "b", "value": 1},
+        {"op": "replace", "path": "/list/9", "value": 1},
+        {"op": "copy", "from": "/list/9", "path": "/b"},
+        {"op": "copy", "from": "", "path": "/b"},
         {"op": "move", "from": "/none", "path": "/b"},
         {"op": "wish", "path": "/a"},
         {"op": "replace", "path": "", "value": []},

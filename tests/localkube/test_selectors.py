@@ -127,3 +127,36 @@ def test_an_events_source_is_its_component() -> None:
     event = {"metadata": {"name": "e"}, "source": {"component": "kubelet"}, "type": "Normal"}
     terms = selectors.parse_fields(KINDS["Event"], "source=kubelet,type!=Warning")
     assert selectors.matches_fields(terms, event)
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a/b/c=1", '<nil>: Invalid value: "a/b/c": a qualified name must consist of'),
+        ("/a", '<nil>: Invalid value: "/a": prefix part must be non-empty'),
+        ("a/", '<nil>: Invalid value: "a/": name part must be non-empty; name part must consist of'),
+        ("a in (b,c-)", 'values[1][a]: Invalid value: "c-": a valid label must be'),
+    ],
+)
+def test_a_label_that_cannot_be_is_refused_as_in_an_object(text: str, why: str) -> None:
+    """labels.NewRequirement: IsQualifiedName and IsValidLabelValue, the values counted in their order."""
+    with pytest.raises(ApiError) as refusal:
+        selectors.parse_labels(text)
+    assert refusal.value.message.startswith(f"unable to parse requirement: {why}")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("metadata.name=a\\", "invalid field selector: invalid escape sequence: \\"),
+        ("metadata.name=a\\b", "invalid field selector: invalid escape sequence: \\b"),
+        ("metadata.name=a=b", "invalid field selector: unescaped character in value: 61"),
+        ("metadata.name=a,odd", "invalid selector: 'metadata.name=a,odd'; can't understand 'odd'"),
+    ],
+)
+def test_a_field_selectors_escapes_are_read_or_refused(text: str, why: str) -> None:
+    """fields.ParseSelector and fields.UnescapeValue."""
+    with pytest.raises(ApiError) as refusal:
+        selectors.parse_fields(KINDS["ConfigMap"], text)
+    assert refusal.value.message == why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import socket
@@ -225,6 +226,43 @@ def test_force_is_for_apply_only(api: httpx.Client) -> None:
 @pytest.mark.parametrize("query", ["limit=x", "timeoutSeconds=1.5", "resourceVersion=new", "continue=junk"])
 def test_numbers_and_tokens_are_read_or_refused(api: httpx.Client, query: str) -> None:
     assert api.get(f"{MAPS}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        ("?", "illegal base64 data at input byte 0"),
+        ("e30", "server does not recognize this encoded version "),
+        ('{"v":"meta.k8s.io/v1"}', "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"),
+        ('{"v":"meta.k8s.io/v1","rv":1}', "encoded start key empty (version meta.k8s.io/v1)"),
+        ('{"v":"meta.k8s.io/v1","rv":1,"start":"../x"}', "../x"),
+        ("{", "unexpected end of JSON input"),
+    ],
+)
+def test_a_continue_token_that_is_none_is_told_why(api: httpx.Client, token: str, why: str) -> None:
+    """storage.DecodeContinue."""
+    sent = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=") if token.startswith("{") else token
+    answer = api.get(MAPS, params={"continue": sent})
+    assert answer.status_code == 400
+    assert answer.json()["message"] == f"invalid continue token: continue key is not valid: {why}"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"kind": "Secret"}, "converting (v1.Secret) to (core.ConfigMap): unknown conversion"),
+        ({"apiVersion": "v9"}, 'no kind "ConfigMap" is registered for version "v9"'),
+        ({"data": "x"}, "cannot unmarshal string into Go struct field ConfigMap.data"),
+    ],
+)
+def test_a_patch_to_something_else_is_invalid(api: httpx.Client, change: dict[str, Any], why: str) -> None:
+    """jsonPatcher.applyPatchToCurrentObject decodes its result; the details of the refusal name no object."""
+    api.post(MAPS, json=config_map("odd"))
+    headers = {"Content-Type": "application/merge-patch+json"}
+    answer = api.patch(f"{MAPS}/odd", content=json.dumps(change), headers=headers)
+    assert answer.status_code == 422
+    assert why in answer.json()["message"]
+    assert set(answer.json()["details"]) == {"causes"}
 
 
 def test_the_field_manager_is_the_clients_name_when_it_states_none(api: httpx.Client) -> None:

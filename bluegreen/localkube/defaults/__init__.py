@@ -44,3 +44,9 @@ def apply_defaults(kind: Kind, obj: Obj) -> None:
     fill = DEFAULTS.get(kind.kind)
     if fill is not None:
         fill(obj)
+
+
+def apply_status_defaults(kind: Kind, obj: Obj) -> None:
+    """Fills in what a write to /status leaves out. Changes the object it is given."""
+    if kind.kind == "Service":
+        networking.balancer_status(obj)

@@ -52,3 +52,12 @@ def network_policy(obj: Obj) -> None:
                 port.setdefault("protocol", "TCP")
     if not spec.get("policyTypes"):
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+
+def balancer_status(obj: Obj) -> None:
+    """A load balancer's address is of the kind VIP where nothing else is said (SetDefaults_Service)."""
+    if obj["spec"].get("type") != "LoadBalancer":
+        return
+    for entry in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
+        if entry.get("ip"):
+            entry.setdefault("ipMode", "VIP")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import posixpath
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
 import orjson
 
-from bluegreen.localkube import selectors
+from bluegreen.localkube import json_errors, selectors
 from bluegreen.localkube.http.options import ListOptions
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.status import ApiError, bad_request
@@ -20,6 +22,7 @@ _CONTINUE_TOO_OLD = (
     " the continue parameter."
 )
 _VERSION_TOO_OLD = "The resourceVersion for the provided list is too old."
+_NOT_BASE64 = re.compile(r"[^-_A-Za-z0-9]")
 _NO_NAMESPACE = "-"  # stands for a cluster-scoped object's namespace in a continue token
 
 
@@ -140,13 +143,38 @@ def _token(version: int, last: Entry) -> str:
 
 
 def _read_token(token: str) -> tuple[int, tuple[str, str]]:
-    """400 for a token that was not given out here."""
-    try:
-        stated = orjson.loads(base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)))
-        namespace, slash, name = stated["start"].partition("/")
-        version = stated["rv"]
-        if not slash or not isinstance(version, int):
-            raise ValueError(token)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise bad_request("continue key is not valid: encoded key is not a continue token of this server") from error
+    """The version and the key of a token; 400 for what is none (apiserver's storage.DecodeContinue)."""
+    stated = _decoded(token)
+    version, start = stated.get("rv") or 0, stated.get("start") or ""
+    if stated.get("v") != "meta.k8s.io/v1":
+        raise _bad_token(f": server does not recognize this encoded version {stated.get('v') or ''}")
+    if not version:
+        raise _bad_token(": incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    if not start:
+        raise _bad_token(": encoded start key empty (version meta.k8s.io/v1)")
+    rooted = start if start.startswith("/") else f"/{start}"
+    if posixpath.normpath(rooted) != rooted:
+        raise _bad_token(f": {start}")
+    namespace, slash, name = rooted[1:].partition("/")
+    if not slash:  # a key of one part, as a real server writes for the objects of a namespace
+        namespace, name = _NO_NAMESPACE, namespace
     return version, ("" if namespace == _NO_NAMESPACE else namespace, name)
+
+
+def _decoded(token: str) -> Obj:
+    strange = _NOT_BASE64.search(token)
+    whole = len(token) - len(token) % 4
+    if strange or len(token) % 4 == 1:
+        raise _bad_token(f": illegal base64 data at input byte {strange.start() if strange else whole}")
+    text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    try:
+        stated = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise _bad_token(f": {json_errors.syntax_error(text)}") from None
+    if not isinstance(stated, dict) or not isinstance(stated.get("rv", 0), int):
+        raise _bad_token(": json: cannot unmarshal it into Go value of type storage.continueToken")
+    return stated
+
+
+def _bad_token(why: str) -> ApiError:
+    return bad_request(f"invalid continue token: continue key is not valid{why}")

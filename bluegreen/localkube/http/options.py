@@ -151,7 +151,7 @@ def list_options(query: Query) -> ListOptions:
         raise invalid("ListOptions", "meta.k8s.io", "", causes)
     if options.version and not (options.version.isascii() and options.version.isdecimal()):
         why = f'strconv.ParseUint: parsing "{options.version}": invalid syntax'
-        raise bad_request(f'resourceVersion: Invalid value: "{options.version}": {why}')
+        raise bad_request(f'invalid resource version: resourceVersion: Invalid value: "{options.version}": {why}')
     return options
 
 

@@ -48,9 +48,15 @@ def read(body: bytes, patch_type: str, validation: str) -> Patch:
         value = bodies.load(body, JSON)
     except bodies.NotJsonError as error:
         raise bad_request(f"{prefix}{error}") from error
+    if value is None and patch_type != "json":  # Go reads null into any type
+        if patch_type == "merge":
+            raise bad_request("Invalid JSON Patch")
+        return Patch(patch_type, {}, validation)
     why = _wrong_operations(value, strict=strict) if patch_type == "json" else _no_object(value)
     if why:
         raise bad_request(f"{prefix}json: cannot unmarshal {why}")
+    if value is None:
+        return Patch(patch_type, [], validation)
     if not strict:
         return Patch(patch_type, value, validation)
     if patch_type != "json":
@@ -106,6 +112,8 @@ def _wrong_operations(value: Any, *, strict: bool) -> str:
     listed, single = "jsonpatch.Patch", "jsonpatch.Operation"
     if strict:
         listed, single = "[]handlers.jsonPatchOp", "handlers.jsonPatchOp"
+    if value is None:  # no operations
+        return ""
     if not isinstance(value, list):
         return f"{bodies.GO_TYPES[type(value)]} into Go value of type {listed}"
     for operation in value:
@@ -123,6 +131,8 @@ def checked(kind: Kind, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
     if not isinstance(patched, dict):
         why = f"json: cannot unmarshal {bodies.GO_TYPES[type(patched)]} into Go value of type v1.{kind.kind}"
         raise decoding.patch_refusal({}, why)
+    if patch.type in ("json", "merge"):
+        _check_type(kind, patched)
     check = conversion.check if patch.type == "strategic" else decoding.check
     try:
         unknown = check(kind.kind, patched)
@@ -136,6 +146,16 @@ def checked(kind: Kind, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
     if patch.validation != "Ignore":
         warnings += odd
     return patched
+
+
+def _check_type(kind: Kind, patched: Obj) -> None:
+    """422 for a result that says it is of another kind: it is decoded as what it says, then does not convert."""
+    given = {key: patched.get(key) for key in ("apiVersion", "kind") if isinstance(patched.get(key), str)}
+    try:
+        bodies.check_type(kind.kind, kind.api_version, given)
+    except ApiError as error:
+        why = error.message.partition(" cannot be handled as a ")[2].partition(": ")[2]
+        raise decoding.patch_refusal(patched, why) from None
 
 
 def _refusal(patched: Obj, patch: Patch, why: str) -> ApiError:

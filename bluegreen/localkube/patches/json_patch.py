@@ -1,4 +1,7 @@
-"""JSON patch (RFC 6902), refused as the API server refuses it."""
+"""JSON patch (RFC 6902), as the API server's library (evanphx/json-patch v4) carries it out and refuses it.
+
+It departs from the RFC: a key that an object does not have reads as null, so it can be replaced and copied.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def _check_shape(ops: Any) -> None:
 
 
 def _tokens(path: Any) -> list[str]:
-    if not isinstance(path, str) or (path and not path.startswith("/")):
+    if not isinstance(path, str) or (path and "/" not in path):  # what stands before the first slash is skipped
         raise _DoesNotApplyError(f"bad path {path!r}")
     return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
 
@@ -91,8 +94,8 @@ def _get(root: Any, tokens: list[str]) -> Any:
 
 
 def _add(root: Any, tokens: list[str], value: Any) -> Any:
-    if not tokens:
-        return value
+    if not tokens:  # the server's library finds no parent for the whole document
+        raise _DoesNotApplyError("the root cannot be added")
     parent, last = _parent(root, tokens), tokens[-1]
     if isinstance(parent, dict):
         parent[last] = value
@@ -120,8 +123,7 @@ def _replace(root: Any, tokens: list[str], value: Any) -> Any:
     if not tokens:
         return value
     parent, last = _parent(root, tokens), tokens[-1]
-    if _child(parent, last) is _MISSING:
-        raise _DoesNotApplyError(f"missing {last!r}")
+    _child(parent, last)
     parent[last if isinstance(parent, dict) else _index(last, len(parent))] = value
     return root
 
@@ -148,20 +150,18 @@ def _test(root: Any, tokens: list[str], value: Any) -> Any:
 
 def _source(root: Any, op: dict[str, Any]) -> tuple[list[str], Any]:
     tokens = _tokens(op.get("from"))
+    if not tokens:
+        raise _DoesNotApplyError("the root has no parent to be taken from")
     value = _get(root, tokens)
-    if value is _MISSING:
-        raise _DoesNotApplyError("nothing at from")
-    return tokens, value
+    return tokens, None if value is _MISSING else value
 
 
 def _apply(root: Any, op: dict[str, Any]) -> Any:
     name, tokens = op.get("op"), _tokens(op.get("path"))
-    if name in ("add", "replace") and "value" not in op:
-        raise _DoesNotApplyError("no value")
-    if name == "add":
-        return _add(root, tokens, copied(op["value"]))
+    if name == "add":  # a value that is not there counts as null
+        return _add(root, tokens, copied(op.get("value")))
     if name == "replace":
-        return _replace(root, tokens, copied(op["value"]))
+        return _replace(root, tokens, copied(op.get("value")))
     if name == "remove":
         return _remove(root, tokens)
     if name == "test":

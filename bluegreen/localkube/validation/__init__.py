@@ -22,11 +22,12 @@ from bluegreen.localkube.validation import (
     pods,
     quotas,
     services,
+    statuses,
     workloads,
 )
 from bluegreen.localkube.validation.fields import Causes
 
-__all__ = ["validate"]
+__all__ = ["validate", "validate_view"]
 
 CREATE: dict[str, Callable[[Obj], Causes]] = {
     "ClusterRole": access.cluster_role,
@@ -88,3 +89,12 @@ def validate(kind: Kind, obj: Obj, old: Obj | None) -> Causes:
         return causes + update(obj, old)
     check = None if kind.kind in _UNCHECKED_UPDATES else CREATE.get(kind.kind)
     return causes + check(obj) if check else causes
+
+
+def validate_view(kind: Kind, obj: Obj, old: Obj, subresource: str) -> Causes:
+    """Every field that is wrong with a client's write to /status or /finalize."""
+    causes = meta.common(obj["metadata"], "metadata")
+    if subresource == "finalize":
+        return causes + objects.namespace_finalizers(obj, "spec.finalizers[{}]")
+    check = statuses.STATUS.get(kind.kind)
+    return causes + check(obj, old) if check else causes

@@ -98,7 +98,8 @@ def owners(given: list[Obj] | None, path: str) -> Causes:
 
 def _owner(owner: Obj, path: str) -> Causes:
     causes: Causes = []
-    if not owner.get("apiVersion", "").rpartition("/")[2]:
+    version = owner.get("apiVersion", "")
+    if not version.rpartition("/")[2] or version.count("/") > 1:  # one that cannot be read counts as none
         causes.append(invalid(f"{path}.apiVersion", owner.get("apiVersion", ""), "version must not be empty"))
     for key in ("kind", "name", "uid"):
         if not owner.get(key):

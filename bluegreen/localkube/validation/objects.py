@@ -19,6 +19,7 @@ from bluegreen.localkube.validation.fields import (
     required,
     too_long,
 )
+from bluegreen.localkube.validation.meta import STANDARD_FINALIZERS
 
 _MOST_BYTES = 1024 * 1024  # of a ConfigMap's or Secret's values
 _FROZEN = "field is immutable when `immutable` is set"
@@ -108,13 +109,20 @@ def secret_update(obj: Obj, old: Obj) -> Causes:
 
 # -- namespaces and nodes ------------------------------------------------------------------------------------------
 def namespace(obj: Obj) -> Causes:
-    """A Namespace."""
+    """A new Namespace."""
+    return namespace_finalizers(obj, "spec.finalizers")
+
+
+def namespace_finalizers(obj: Obj, path: str) -> Causes:
+    """What may hold a Namespace; ``path`` may have a place for the finalizer's number."""
     causes: Causes = []
-    for finalizer in obj["spec"].get("finalizers") or ():
-        causes += each_invalid("spec.finalizers", finalizer, names.qualified(finalizer))
-        if "/" not in finalizer and finalizer != "kubernetes":
-            detail = "name is neither a standard finalizer name nor is it fully qualified"
-            causes.append(invalid("spec.finalizers", finalizer, detail))
+    for place, finalizer in enumerate(obj["spec"].get("finalizers") or ()):
+        here = path.format(place)
+        causes += each_invalid(here, finalizer, names.qualified(finalizer))
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            causes.append(
+                invalid(here, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+            )
     return causes
 
 
@@ -158,12 +166,33 @@ def node_update(obj: Obj, old: Obj) -> Causes:
 def event(obj: Obj) -> Causes:
     """An Event stands in the namespace of what it is about."""
     about, here = obj["involvedObject"].get("namespace", ""), obj["metadata"].get("namespace", "")
+    if obj.get("eventTime"):
+        return _new_event(obj, about, here)
     causes: Causes = []
-    if not about and here not in ("", "default", "kube-system"):
-        detail = "does not match event.namespace"
-        causes.append(invalid("involvedObject.namespace", about, detail))
-    elif about and about != here:
+    if (not about and here not in ("", "default")) or (about and about != here):
         causes.append(invalid("involvedObject.namespace", about, "does not match event.namespace"))
+    return causes
+
+
+_LONGEST_EVENT_WORD, _LONGEST_EVENT_NOTE = 128, 1024
+
+
+def _new_event(obj: Obj, about: str, here: str) -> Causes:
+    """An Event with an eventTime, which says who reports what (legacyValidateEvent)."""
+    causes: Causes = []
+    if not about and here not in ("default", "kube-system"):
+        causes.append(invalid("involvedObject.namespace", about, "does not match event.namespace"))
+    reporter = obj.get("reportingComponent") or ""
+    causes += [] if reporter else [required("reportingComponent")]
+    causes += each_invalid("reportingComponent", reporter, names.qualified(reporter))
+    for key in ("reportingInstance", "action", "reason"):
+        word = obj.get(key) or ""
+        if not word:
+            causes.append(required(key))
+        elif len(word) > _LONGEST_EVENT_WORD:
+            causes.append(invalid(key, "", f"can have at most {_LONGEST_EVENT_WORD} characters"))
+    if len(obj.get("message") or "") > _LONGEST_EVENT_NOTE:
+        causes.append(invalid("message", "", f"can have at most {_LONGEST_EVENT_NOTE} characters"))
     return causes
 
 

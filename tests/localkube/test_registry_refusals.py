@@ -1,0 +1,62 @@
+"""What the generic registry refuses, in which order and in what words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.registry import Registry
+from bluegreen.localkube.status import ApiError
+from tests.localkube.serving import new_registry
+
+MAP, NAMESPACE = KINDS["ConfigMap"], KINDS["Namespace"]
+MOMENT = "2026-01-01T00:00:00.000000Z"
+Obj = dict[str, Any]
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return new_registry()
+
+
+def config_map() -> Obj:
+    return {"metadata": {"name": "x"}, "data": {"a": "1"}}
+
+
+def refused(action: Callable[[], Any]) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        action()
+    return caught.value
+
+
+def test_a_patch_may_not_take_the_name_away(registry: Registry) -> None:
+    """checkName of the apiserver's handlers."""
+    registry.create(MAP, "default", config_map(), manager="me")
+    error = refused(lambda: registry.patch(MAP, "default", "x", "merge", {"metadata": {"name": None}}, manager="me"))
+    assert error.message == "the name of the object (x based on URL) was undeterminable: name must be provided"
+
+
+def test_a_cluster_scoped_object_is_freed_of_a_namespace(registry: Registry) -> None:
+    """rest.EnsureObjectNamespaceMatchesRequestNamespace."""
+    made = registry.create(NAMESPACE, "", {"metadata": {"name": "n", "namespace": "other"}}, manager="me")
+    assert "namespace" not in made["metadata"]
+
+
+def test_admission_refuses_before_the_store_knows_of_a_namesake(registry: Registry) -> None:
+    """Store.Create: what is in the way is found last, so a quota that is used up says so first."""
+    registry.create(MAP, "default", config_map(), manager="me")
+    tried: list[bool] = []
+    registry.admission.append(lambda request: tried.append(request.dry_run))
+    assert refused(lambda: registry.create(MAP, "default", config_map(), manager="me")).reason == "AlreadyExists"
+    assert tried == [True]  # asked, but nothing is charged
+
+
+def test_an_event_with_a_time_of_its_own_names_its_reporter(registry: Registry) -> None:
+    """legacyValidateEvent."""
+    body = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}, "eventTime": MOMENT}
+    error = refused(lambda: registry.create(KINDS["Event"], "default", body, manager="me"))
+    fields = [cause["field"] for cause in (error.details or {})["causes"]]
+    assert list(dict.fromkeys(fields)) == ["reportingComponent", "reportingInstance", "action", "reason"]
