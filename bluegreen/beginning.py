@@ -13,8 +13,9 @@ from bluegreen import clock, confirm, environment, moves, preflight, recovery, s
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
-from bluegreen.deployments import image_of, kept
+from bluegreen.deployments import fingerprint, image_of, kept
 from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError, TimeoutExpiredError
+from bluegreen.intent import Intent, proven
 from bluegreen.journal import Record, Step
 from bluegreen.kube import NotFound
 from bluegreen.moves import Desk
@@ -33,7 +34,10 @@ LIVE_TIMEOUT_S = 5.0
 class Beginning:
     """Takes the steps of ``plan`` and holds what they found."""
 
-    def __init__(self, desk: Desk, release_id: str, started_at: str) -> None:
+    def __init__(self, desk: Desk, release_id: str, started_at: str, intent: Intent = Intent.RELEASE) -> None:
+        self._intent = intent
+        self._left: Record | None = None  # what an earlier release left standing on purpose
+        self.returning = ""  # in words, why the whole gate is not needed; empty when it is
         self._desk, self._settings, self._id, self._started_at = desk, desk.settings, release_id, started_at
         self.recovered: str | None = None  # what was done about an earlier run's release
         self.record: Record | None = None  # what is live and what is to come, once it was looked at
@@ -73,8 +77,15 @@ class Beginning:
 
     def _mend(self) -> str:
         """Become the only writer of the journal, and finish or revert an earlier release before anything else."""
-        self.recovered = recovery.claim_and_mend(self._desk)
+        self.recovered = recovery.claim_and_mend(self._desk, self._leaves)
+        self._left = self._desk.journal.record
         return self.recovered or "nothing"
+
+    def _leaves(self, left: Record) -> bool:
+        """Whether what stands of an earlier release is what is asked for now; otherwise its place is needed."""
+        if left.step is Step.REFUSED:
+            return self._intent is Intent.RETRY
+        return self._intent is Intent.ROLLBACK or left.live_image == self._settings.docker_image
 
     def _prepare(self) -> str:
         """Set up what is missing."""
@@ -91,11 +102,16 @@ class Beginning:
         size = self._desk.deployments.size(live) if live is not None else 0
         self.record = self._new_record(live, deployments, size or self._settings.replicas)
         rendered = self._desk.deployments.rendered(self.record.candidate, self.record.replicas)
-        preflight.require_room(self._desk.kube, rendered, self.record.replicas)
+        more = max(0, self.record.replicas - self._desk.deployments.size(self.record.candidate))  # some may be kept
+        preflight.require_room(self._desk.kube, rendered, more)
         return "nobody serves" if live is None else f"{live} serves: {size} pods of {self.record.live_image}"
 
     def _new_record(self, live: Colour | None, deployments: dict[Colour, Obj | None], size: int) -> Record:
         candidate = live.other if live is not None else Colour.BLUE
+        left, rolls_back = self._left, self._intent is Intent.ROLLBACK
+        if rolls_back and image_of(deployments[candidate]) != self._settings.docker_image:
+            raise CannotStartError("The colour that served before was changed meanwhile.", "Start again.")
+        before = left.before if left is not None and left.step is Step.REFUSED else kept(deployments[candidate])
         return Record(
             id=self._id,
             step=Step.OPENED,
@@ -108,8 +124,11 @@ class Beginning:
             replicas=size,
             started_at=self._started_at,
             started_by=origin(os.environ),
-            before=kept(deployments[candidate]),
+            before=before,
+            reason="bluegreen rollback" if rolls_back else "",
             times={Step.OPENED.value: clock.timestamp()},
+            live_template=fingerprint(deployments[live]) if live is not None else "",
+            leaves_bad=rolls_back,
         )
 
     def _open(self) -> str:
@@ -143,7 +162,7 @@ class Beginning:
         self._desk.enter(Step.STANDING_UP)
         self._require_live_unharmed()
         try:
-            self._desk.deployments.stand_up(record.candidate, record.replicas, record.id)
+            self._make(record)
             self._desk.traffic.preview(record.candidate)
         except TakenOverError:
             raise
@@ -163,6 +182,16 @@ class Beginning:
                 f"What is live answered {self._answer} before this release's hooks ran, and now: {error.last_seen}.",
                 "No traffic was moved and the candidate is not there: mend what the hooks changed, a migration say.",
             ) from error
+
+    def _make(self, record: Record) -> None:
+        """The candidate from the manifests, or as it was; and whether it is what served until a moment ago."""
+        deployments, history = self._desk.deployments, self._desk.journal.history
+        if self._intent is Intent.ROLLBACK:
+            deployments.resume(record.candidate, record.replicas, record.id)
+            return
+        made = deployments.stand_up(record.candidate, record.replicas, record.id)
+        if self._intent is Intent.RELEASE:
+            self.returning = proven(history, record.candidate, made, self._settings.rollback_window)
 
     def _await_candidate(self) -> str:
         """Wait until the candidate stands; that it does not is a finding, not an error."""

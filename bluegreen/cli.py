@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bluegreen import __version__, clock, cluster_faults
 from bluegreen.errors import CannotStartError, HarnessError, InputError, Mistake, NeedsPersonError
@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=help_, description=help_)
         one.set_defaults(command=command)
         _add_settings(one)
+        for option, more in OPTIONS.get(name, {}).items():
+            one.add_argument(option, **more)
         if name == "reset":
             one.add_argument("--yes", metavar="NAMESPACE", help="the namespace's name, in place of being asked for it")
         if name == "selftest":
@@ -293,9 +295,16 @@ def status(arguments: Arguments) -> int:
 
 def rollback(arguments: Arguments) -> int:
     """``rollback``: refused, with live traffic where it was, when the other colour does not serve."""
+    from bluegreen import intent
     from bluegreen import rollback as rolling_back
 
     kube, settings = _connect(arguments)
+    intent.intended(settings, kube, intent.Intent.ROLLBACK)  # that there is something to go back to
+    proven = intent.may_return(settings, kube)
+    if not (proven or arguments.no_gate):
+        print("The colour that served before did so longer ago than ROLLBACK_WINDOW, or has changed: the whole gate.")
+        return _suite(arguments, "--rollback")
+    print(f"{proven or 'as asked with --no-gate'}: its health is confirmed, the gate is left out.")
     try:
         print(rolling_back.roll_back(settings, kube))
     except rolling_back.RefusedError as refused:
@@ -311,6 +320,42 @@ def approve(arguments: Arguments) -> int:
     kube, settings = _connect(arguments)
     request = approval.answer(kube, settings, approved=not arguments.refuse, reason=arguments.reason)
     print(f"{'Refused' if arguments.refuse else 'Approved'}: {request.question} (release {request.release})")
+    return OK
+
+
+def retry(arguments: Arguments) -> int:
+    """``retry``: the gate once more for what it refused last."""
+    from bluegreen import intent
+
+    kube, settings = _connect(arguments)
+    print(f"Again: {intent.intended(settings, kube, intent.Intent.RETRY).docker_image}")
+    return _suite(arguments, "--retry")
+
+
+def _suite(arguments: Arguments, *options: str) -> int:
+    """Run the gate, which is pytest's suite, with this command's settings; gives its exit code."""
+    import subprocess
+
+    suite = Path(arguments.suite)
+    if not suite.is_dir():
+        why = "is no directory, and the gate is the tests in it."
+        remedy = "Start this where your suites are, or name them; `rollback --no-gate` goes back without one."
+        raise InputError([Mistake("--suite", str(suite), why, remedy)])
+    given = {name: str(value) for name, value in _given(arguments).items() if value is not None}
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "pytest", str(suite), *options]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the suite puts itself in order and says how it ended
+    process = subprocess.Popen(command, env=os.environ | given)
+    signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
+    return process.wait()
+
+
+def retire(arguments: Arguments) -> int:
+    """``retire``."""
+    from bluegreen import recovery
+
+    kube, settings = _connect(arguments)
+    print(recovery.retire_kept(settings, kube, now=arguments.now, wait=arguments.wait))
     return OK
 
 
@@ -379,12 +424,31 @@ def _confirm(namespace: str, given: str | None) -> None:
 RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
     "setup": (setup, "set up everything around a release; running it again moves no traffic"),
     "status": (status, "show colours, images, replicas, where traffic goes, and the last release"),
-    "rollback": (rollback, "switch live traffic back to the other colour, after checking it"),
+    "rollback": (rollback, "return to the colour that served before: at once within ROLLBACK_WINDOW, else gated"),
+    "retry": (retry, "run the gate again for what it refused last"),
+    "retire": (retire, "retire an old colour that was kept (SCALE_DOWN_DELAY) once its time is up"),
     "approve": (approve, "answer a release that waits for an approval: yes, or no with --refuse"),
     "recover": (recover, "mend what a killed release left behind"),
     "selftest": (selftest, "release a known-bad image up to the switch, and fail if the gate lets it through"),
     "reset": (reset, "delete the namespace and everything in it; asks for its name"),
 }
+
+_SUITE = {"default": "suites/release", "metavar": "DIR", "help": "where the gate's tests are; suites/release"}
+OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "rollback": {
+        "--suite": _SUITE,
+        "--no-gate": {
+            "action": "store_true",
+            "help": "confirm nothing but its health, however long ago it served",
+        },
+    },
+    "retry": {"--suite": _SUITE},
+    "retire": {
+        "--now": {"action": "store_true", "help": "before its time is up"},
+        "--wait": {"action": "store_true", "help": "stay until its time is up; meanwhile others may release"},
+    },
+}
+"""The options of single commands, as argparse takes them."""
 
 if __name__ == "__main__":
     sys.exit(main())

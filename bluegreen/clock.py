@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now_s() -> float:
@@ -28,6 +28,11 @@ def utc() -> datetime:
 def timestamp() -> str:
     """The wall clock as Kubernetes writes ``metav1.Time``: RFC 3339 in UTC, whole seconds."""
     return f"{utc().isoformat(timespec='seconds')[:19]}Z"  # a tenth of strftime's time; every write asks twice
+
+
+def timestamp_in(seconds: float) -> str:
+    """The same, of a moment so many seconds from now."""
+    return f"{(utc() + timedelta(seconds=seconds)).isoformat(timespec='seconds')[:19]}Z"
 
 
 def micro_timestamp() -> str:

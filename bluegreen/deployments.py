@@ -8,6 +8,8 @@ what it was before can be put back exactly.
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -213,6 +215,13 @@ def kept(deployment: Obj | None) -> dict[str, Any] | None:
         "labels": metadata.get("labels") or {},
         "spec": copy.deepcopy(deployment["spec"]),
     }
+
+
+def fingerprint(deployment: Obj | None) -> str:
+    """What tells one pod template from another, as the server keeps them; "" without a Deployment."""
+    if deployment is None:
+        return ""
+    return hashlib.sha256(json.dumps(deployment["spec"]["template"], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def image_of(deployment: Obj | None) -> str:

@@ -34,6 +34,7 @@ class Handle:
     preview_urls: Mapping[str, str] = field(default_factory=dict)
     available: bool = False  # whether the candidate became Available and answers through the preview Service
     unavailable_reason: str = ""  # one sentence when it did not
+    returning: str = ""  # why the whole gate is not needed, in words: it served until a moment ago; "" when it is
     started_at: str = ""  # RFC 3339, UTC
     report_dir: str = ""  # where this release's report and evidence go
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -32,8 +33,11 @@ class Step(StrEnum):
     STANDING_UP = "standing-up"  # the candidate is being made
     JUDGING = "judging"  # the candidate stands, or cannot; the gate measures it
     SWITCHING = "switching"  # live traffic is being moved; only the live Service knows whether it has
+    REHEARSING = "rehearsing"  # live traffic is being moved back as asked; only the live Service knows whether it has
     WATCHING = "watching"  # live traffic is on the candidate; production is being verified
+    KEPT = "kept"  # over and verified; the old colour stands at full size until ``kept_until``, and is to be retired
     RETIRING = "retiring"  # verified; the old colour drains and goes, and there is no way back in this release
+    REFUSED = "refused"  # the gate refused; the candidate stands as asked, for a look at it or to be judged again
     REVERTING = "reverting"  # live traffic never moved; the candidate is being removed
     ROLLING_BACK = "rolling-back"  # live traffic is being moved back, then the candidate is removed
     CLOSED = "closed"  # over, with an outcome
@@ -43,6 +47,7 @@ class Mend(StrEnum):
     """What mends a release that ended at a step."""
 
     NOTHING = "nothing"
+    LATER = "nothing before it is due"  # the old colour is retired once its time is up, or its place is needed
     REVERT = "revert"  # remove the candidate, live stays as it is
     ROLL_BACK = "roll back"  # move live traffic back if it had moved, then remove the candidate
     FINISH = "finish"  # retire the old colour
@@ -53,8 +58,11 @@ MENDS: Mapping[Step, Mend] = {
     Step.STANDING_UP: Mend.REVERT,
     Step.JUDGING: Mend.REVERT,
     Step.SWITCHING: Mend.ROLL_BACK,
+    Step.REHEARSING: Mend.ROLL_BACK,
     Step.WATCHING: Mend.ROLL_BACK,  # nobody verified it, and nobody will: not a guess in its favour
+    Step.KEPT: Mend.LATER,
     Step.RETIRING: Mend.FINISH,
+    Step.REFUSED: Mend.REVERT,
     Step.REVERTING: Mend.REVERT,
     Step.ROLLING_BACK: Mend.ROLL_BACK,
     Step.CLOSED: Mend.NOTHING,
@@ -63,9 +71,12 @@ MENDS: Mapping[Step, Mend] = {
 ALLOWED: Mapping[Step, frozenset[Step]] = {
     Step.OPENED: frozenset({Step.STANDING_UP, Step.REVERTING}),
     Step.STANDING_UP: frozenset({Step.JUDGING, Step.REVERTING}),
-    Step.JUDGING: frozenset({Step.SWITCHING, Step.REVERTING}),
-    Step.SWITCHING: frozenset({Step.WATCHING, Step.ROLLING_BACK}),
-    Step.WATCHING: frozenset({Step.RETIRING, Step.ROLLING_BACK}),
+    Step.JUDGING: frozenset({Step.SWITCHING, Step.REVERTING, Step.REFUSED}),
+    Step.SWITCHING: frozenset({Step.REHEARSING, Step.WATCHING, Step.ROLLING_BACK}),
+    Step.REHEARSING: frozenset({Step.SWITCHING, Step.ROLLING_BACK}),
+    Step.WATCHING: frozenset({Step.KEPT, Step.RETIRING, Step.ROLLING_BACK}),
+    Step.KEPT: frozenset({Step.RETIRING}),
+    Step.REFUSED: frozenset({Step.REVERTING}),
     Step.RETIRING: frozenset({Step.RETIRING, Step.CLOSED}),
     Step.REVERTING: frozenset({Step.REVERTING, Step.CLOSED}),
     Step.ROLLING_BACK: frozenset({Step.ROLLING_BACK, Step.CLOSED}),
@@ -105,6 +116,9 @@ class Record:
     reason: str = ""
     ended_at: str = ""
     times: Mapping[str, str] = field(default_factory=dict)  # step -> when it was entered
+    live_template: str = ""  # fingerprint of the live colour's pod template when the release began
+    kept_until: str = ""  # RFC 3339, UTC: until when the old colour is kept at full size, where it is
+    leaves_bad: bool = False  # a rollback: the colour it leaves is no place to return to
 
     @property
     def first(self) -> bool:
@@ -114,7 +128,14 @@ class Record:
     @property
     def unfinished(self) -> bool:
         """Whether a run that finds this record has something to mend."""
-        return MENDS[self.step] is not Mend.NOTHING
+        return MENDS[self.step] not in (Mend.NOTHING, Mend.LATER)
+
+    @property
+    def kept_for_s(self) -> float:
+        """Seconds for which the old colour still has to be kept; 0 when its retirement is due or done."""
+        if self.step is not Step.KEPT:
+            return 0.0
+        return max(0.0, (datetime.fromisoformat(self.kept_until.replace("Z", "+00:00")) - clock.utc()).total_seconds())
 
     def entering(self, step: Step, reason: str = "") -> Record:
         """The same release at another step. Raises ValueError for a step that cannot follow."""
@@ -161,7 +182,9 @@ def _history(text: str) -> list[dict[str, Any]]:
 def summary(record: Record) -> dict[str, Any]:
     """What the history keeps of a release."""
     kept = ("id", "image", "version", "candidate", "live", "live_image", "replicas", "started_at", "ended_at")
-    return {name: getattr(record, name) for name in (*kept, "started_by", "outcome", "reason")}
+    more = ("started_by", "outcome", "reason", "live_template", "leaves_bad")
+    switched_at = record.times.get(Step.WATCHING.value, "")
+    return {name: getattr(record, name) for name in (*kept, *more)} | {"switched_at": switched_at}
 
 
 def appended(history: list[dict[str, Any]], record: Record) -> list[dict[str, Any]]:
@@ -201,8 +224,8 @@ class Journal:
         return self._take_in(found)
 
     def open(self, record: Record) -> None:
-        """Begin a release. The caller has mended whatever ``claim`` found."""
-        if self.record is not None and self.record.unfinished:
+        """Begin a release. The caller has mended whatever ``claim`` found, or takes a refused candidate over."""
+        if self.record is not None and self.record.unfinished and self.record.step is not Step.REFUSED:
             raise ValueError(f"release {self.record.id} is not over")
         self._write(record)
 
@@ -219,6 +242,13 @@ class Journal:
     def _take_over(self, found: Obj) -> list[fence.Op]:
         self._held()  # a process that was frozen until now finds a new writer here, and must not take its place
         return [{"op": "add", "path": "/data", "value": {**(found.get("data") or {}), "writer": self._writer}}]
+
+    def rest(self, step: Step, outcome: str, reason: str = "", kept_until: str = "") -> Record:
+        """Write down how the release ended although something of it still stands: KEPT or REFUSED."""
+        entered = self._present().entering(step, reason)
+        record = replace(entered, outcome=outcome, ended_at=clock.timestamp(), kept_until=kept_until)
+        self.history = appended(self.history, record)
+        return self._write(record)
 
     def _present(self) -> Record:
         if self.record is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bluegreen import availability, confirm, evidence
+from bluegreen import availability, clock, confirm, evidence
 from bluegreen.access import Access
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
@@ -23,6 +23,7 @@ from bluegreen.hooks import StepHooks
 from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
+from bluegreen.probe.result import REHEARSE_BACK, REHEARSE_FORWARD, SWITCH
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
 from bluegreen.traffic import Traffic, last_writer, pod_ready, selected
@@ -51,6 +52,7 @@ class Desk:
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # by colour
     drain: dict[str, Any] = field(default_factory=dict)
     hooks: StepHooks = field(default_factory=StepHooks)
+    moved: list[dict[str, Any]] = field(default_factory=list)  # each confirmed move forward, and back in a rehearsal
 
     @property
     def record(self) -> Record:
@@ -66,6 +68,12 @@ class Desk:
         self.lock.check()  # a hook may take its time
         self.journal.enter(step, reason)
         self.hooks.entered(step)
+
+    def rest(self, step: Step, outcome: Outcome, reason: str = "", kept_until: str = "") -> None:
+        """Write down how it ended, and what of it still stands on purpose."""
+        self.lock.check()
+        self.journal.rest(step, outcome, reason, kept_until)
+        self.hooks.entering(Step.CLOSED)
 
     def close(self, outcome: Outcome) -> None:
         """Write down how it ended."""
@@ -102,12 +110,34 @@ def switch(desk: Desk) -> None:
     """Move live traffic to the candidate and see it arrive. The journal says that it is being watched afterwards."""
     record = desk.record
     desk.enter(Step.SWITCHING)
-    deadline = Deadline(desk.settings.rollback_timeout)
-    with desk.steps.step("switch") as step:
-        desk.traffic.move(record.live, record.candidate)
-        asked = arrived(desk, record.candidate, record.version, deadline)
-        step.detail = f"live traffic {record.live or 'nobody'} -> {record.candidate}, {asked} fresh requests"
+    _move(desk, SWITCH, record.live, record.candidate, record.version)
     desk.enter(Step.WATCHING)
+
+
+def rehearse_forward(desk: Desk) -> None:
+    """Move live traffic to the candidate and see it arrive, to move it back again; a killed run is rolled back."""
+    record = desk.record
+    desk.enter(Step.SWITCHING)
+    _move(desk, REHEARSE_FORWARD, record.live, record.candidate, record.version)
+
+
+def rehearse_back(desk: Desk) -> None:
+    """The way back, as a rollback would take it, while nothing is wrong."""
+    record = desk.record
+    desk.lock.check()
+    desk.journal.enter(Step.REHEARSING)  # no hook hears of it: to them a rehearsed switch is one switch
+    _move(desk, REHEARSE_BACK, record.candidate, record.live, record.live_version)
+
+
+def _move(desk: Desk, name: str, before: Colour | None, after: Colour | None, version: str) -> None:
+    """Patch, and see it arrive; how long that took is noted."""
+    deadline = Deadline(desk.settings.rollback_timeout)
+    with desk.steps.step(name) as step:
+        desk.traffic.move(before, after)
+        asked = arrived(desk, after, version, deadline) if after is not None else 0
+        step.detail = f"live traffic {before or 'nobody'} -> {after or 'nobody'}, {asked} fresh requests"
+    way = {"from": before and str(before), "to": after and str(after)}
+    desk.moved.append({"mark": name, **way, "confirmed_after_s": round(step.duration_s, 3)})
 
 
 def arrived(desk: Desk, colour: Colour, version: str, deadline: Deadline) -> int:
@@ -139,8 +169,26 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
     desk.traffic.preview(None)
     if record.live is not None:
         retire(desk, record.live)
+        desk.deployments.guard(record.live, desk.settings.min_replicas)
     desk.deployments.guard(record.candidate, desk.settings.min_replicas)
     desk.close(Outcome.SWITCHED)
+
+
+def keep(desk: Desk, delay_s: float) -> None:
+    """After verification: the release is over, and the old colour stays at full size for a while.
+
+    Its autoscaler's minimum is pinned to its size, or no traffic would shrink it. The journal tells who comes next.
+    """
+    record = desk.record
+    desk.traffic.require(record.candidate)
+    with desk.steps.step("keep the old colour") as step:
+        until = clock.timestamp_in(delay_s)
+        desk.rest(Step.KEPT, Outcome.SWITCHED, kept_until=until)
+        if record.live is not None:
+            desk.deployments.guard(record.live, max(1, desk.deployments.size(record.live)))
+        desk.deployments.guard(record.candidate, desk.settings.min_replicas)
+        desk.traffic.preview(None)
+        step.detail = f"{record.live} stays at full size until {until}"
 
 
 # --- back ------------------------------------------------------------------------------------------------------------
@@ -155,6 +203,15 @@ def revert(desk: Desk, reason: str, outcome: Outcome) -> None:
     _take_away(desk)
     desk.close(outcome)
     _require_served(desk)
+
+
+def refuse(desk: Desk, reason: str, outcome: Outcome) -> None:
+    """Before the switch: leave a refused candidate standing behind the preview Service, to be looked at or retried."""
+    colour = desk.record.candidate
+    with desk.steps.step("capture evidence"):
+        desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir)
+    desk.rest(Step.REFUSED, outcome, reason)
+    desk.steps.progress(f"{colour} stays for `bluegreen retry`; the next release or `bluegreen recover` takes it away")
 
 
 def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -> None:

@@ -12,8 +12,9 @@ from bluegreen import approval
 from bluegreen.approval import Request
 from bluegreen.colour import Colour, live_colour
 from bluegreen.errors import CannotStartError
-from bluegreen.journal import Journal, Record
+from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
+from bluegreen.recovery import keeping
 from bluegreen.settings import Settings
 
 Obj = dict[str, Any]
@@ -125,6 +126,10 @@ def _release(record: Record | None) -> str:
         return "last release: none"
     who = record.started_by.get("user", "")
     what = f"{record.image} to {record.candidate}, started {record.started_at}{f' by {who}' if who else ''}"
+    if record.step is Step.REFUSED:
+        return f"last release: {what}; {record.outcome}: {record.reason}; its candidate stays for `bluegreen retry`"
+    if record.step is Step.KEPT:
+        return f"last release: {what}; {record.outcome} at {record.ended_at}\nold colour: {keeping(record)}"
     if record.unfinished:
         return f"release under way, or killed: {what}; it is {record.step}. `bluegreen recover` mends a killed one"
     ended = f"{record.outcome}{f' at {record.ended_at}' if record.ended_at else ''}"

@@ -51,7 +51,7 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     candidate = live.other if live is not None else Colour.BLUE
     size = (deployments.size(live) if live is not None else 0) or settings.replicas
     rendered = deployments.rendered(candidate, size)
-    require_room(kube, rendered, size)
+    require_room(kube, rendered, max(0, size - deployments.size(candidate)))  # what is kept is counted already
     if not wanted:  # else what the pod refers to may not be there yet
         _try_pod(kube, settings, rendered)
     return wanted

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bluegreen import clock, confirm, moves, recovery, standing
+from bluegreen import clock, confirm, moves, recovery, rehearsal, standing
 from bluegreen.access import Address
 from bluegreen.beginning import CANDIDATE, Beginning
 from bluegreen.clock import Deadline
@@ -24,6 +24,7 @@ from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, Ta
 from bluegreen.handle import Handle
 from bluegreen.harm import harm
 from bluegreen.hooks import Listener, StepHooks
+from bluegreen.intent import Intent
 from bluegreen.journal import MENDS, Mend, Record, Step
 from bluegreen.kube import Kube, KubeError
 from bluegreen.lock import Lock
@@ -49,7 +50,13 @@ class Release:
     """The one owner of a release. The process that owns the run makes it; workers only get its handle."""
 
     def __init__(
-        self, settings: Settings, kube: Kube, *, out_dir: Path, progress: Callable[[str], None] = print
+        self,
+        settings: Settings,
+        kube: Kube,
+        *,
+        out_dir: Path,
+        progress: Callable[[str], None] = print,
+        intent: Intent = Intent.RELEASE,
     ) -> None:
         self.settings, self.kube, self.out_dir, self.progress = settings, kube, out_dir, progress
         self.id = recovery.new_id()
@@ -59,7 +66,7 @@ class Release:
         self.desk = moves.desk(kube, settings, out_dir, self.id, self.lock, self.steps)
         self.handle: Handle | None = None
         self.switched = False  # whether live traffic was moved to the candidate at some time in this release
-        self._beginning = Beginning(self.desk, self.id, self.started_at)
+        self._beginning = Beginning(self.desk, self.id, self.started_at, intent)
         self._result: ProbeResult | None = None
         self._unsettled: Deadline | None = None  # until when endpoints and ready pods may differ
 
@@ -109,13 +116,15 @@ class Release:
         self.desk.hooks.entering(Step.SWITCHING)  # whoever takes his time does so before the last look, not after it
         self.check_live()
         self._match_size(record)
-        self._mark(SWITCH)
         try:
+            if self.settings.rehearse:
+                self._rehearse()
+            self._mark(SWITCH)
             moves.switch(self.desk)
         except TakenOverError:
             raise
         except HarnessError as error:
-            self.switched = self._colour_now() is record.candidate
+            self.switched = bool(self.desk.moved) or self._colour_now() is record.candidate
             if not self.switched:
                 raise
             self.roll_back(f"the switch was not confirmed: {error.sentence}")
@@ -137,8 +146,11 @@ class Release:
             raise ProductionError(f"After the switch: {sentence}")
 
     def finish(self) -> None:
-        """After the watch: drain and retire the old colour, close the journal, release the lock."""
-        moves.finish(self.desk, retire)
+        """After the watch: drain and retire the old colour, or keep it for a while; end the journal, free the lock."""
+        if self._keeps_old and self._phase is Step.WATCHING:
+            moves.keep(self.desk, self.settings.scale_down_delay)
+        else:
+            moves.finish(self.desk, retire)
         self._end()
 
     # --- back --------------------------------------------------------------------------------------------------------
@@ -152,6 +164,11 @@ class Release:
     def revert(self, reason: str, outcome: Outcome = Outcome.GATE_FAILED) -> None:
         """Before the switch: remove the candidate and leave everything as it was; ``outcome`` is for the journal."""
         moves.revert(self.desk, reason, outcome)
+        self._end()
+
+    def refuse(self, reason: str, outcome: Outcome = Outcome.GATE_FAILED) -> None:
+        """Before the switch: end the release, but leave the refused candidate standing to be looked at or retried."""
+        moves.refuse(self.desk, reason, outcome)
         self._end()
 
     def abort(self, reason: str, outcome: Outcome = Outcome.INTERRUPTED) -> Outcome:
@@ -168,6 +185,7 @@ class Release:
             Mend.ROLL_BACK: lambda: self.roll_back(reason, outcome),
             Mend.FINISH: self.finish,
             Mend.NOTHING: self._end,
+            Mend.LATER: self._end,
         }
         turns[how]()
         return Outcome(self.desk.record.outcome) if phase is not None else outcome
@@ -209,7 +227,10 @@ class Release:
             "durations_s": self.steps.durations_s(),
             "probe": result.to_json() if result is not None else None,
             "evidence": self.desk.evidence,
+            "rehearsal": rehearsal.account(self.desk, self._beginning.probe),
             "drain": self.desk.drain,
+            "kept_until": found.kept_until if found is not None else "",
+            "returning": self._beginning.returning,
             "reason": found.reason if found is not None else "",
             "recovered": self._beginning.recovered,
             "unavailable_reason": self._beginning.unavailable,
@@ -222,6 +243,18 @@ class Release:
         """Where this release is; None as long as it has written nothing to the journal."""
         record = self.desk.journal.record
         return record.step if record is not None and record.id == self.id else None
+
+    def _rehearse(self) -> None:
+        """Forward and back, and see that nobody felt it."""
+        rehearsal.rehearse(self.desk, self._beginning.probe)
+        if (sentence := self._harm(CANDIDATE)) is not None:
+            raise LiveHarmedError(f"In the rehearsal: {sentence}")
+
+    @property
+    def _keeps_old(self) -> bool:
+        """Whether the old colour stays for SCALE_DOWN_DELAY: not one that was left because it is bad."""
+        record, settings = self.desk.record, self.settings
+        return bool(settings.scale_down_delay and record.live and not record.leaves_bad and settings.retire != "keep")
 
     def _match_size(self, record: Record) -> None:
         """Grow the candidate when the live colour has grown since, and see that it is still available."""
@@ -278,6 +311,7 @@ class Release:
             preview_urls=self._urls(settings.preview_service_name, self.desk.access.preview),
             available=not self._beginning.unavailable,
             unavailable_reason=self._beginning.unavailable,
+            returning=self._beginning.returning,
             started_at=self.started_at,
             report_dir=str(self.out_dir),
         )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from bluegreen import clock, confirm, grammar, moves, recovery, standing
+from bluegreen import clock, confirm, moves, recovery, standing
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
-from bluegreen.deployments import image_of, kept
+from bluegreen.deployments import fingerprint, image_of, kept
 from bluegreen.errors import CannotStartError, HarnessError, NeedsPersonError
+from bluegreen.intent import version_of
 from bluegreen.journal import Record, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
@@ -42,7 +42,7 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
     lock.take()
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-rollback", run_id, lock, Steps(progress))
     try:
-        recovery.claim_and_mend(desk)
+        recovery.claim_and_mend(desk, leave=lambda left: left.step is Step.KEPT)
         _, deployments = moves.claim(desk)
         record = _record(desk, run_id, deployments)
         desk.journal.open(record)
@@ -84,13 +84,9 @@ def _record(desk: Desk, run_id: str, deployments: dict[Colour, Obj | None]) -> R
         before=kept(deployment),
         reason="bluegreen rollback",
         times={Step.OPENED.value: clock.timestamp()},
+        live_template=fingerprint(deployments[live]),
+        leaves_bad=True,
     )
-
-
-def version_of(history: list[dict[str, Any]], image: str) -> str:
-    """What an image states: as its release expected it, else its tag."""
-    known = [entry["version"] for entry in history if entry.get("image") == image and entry.get("version")]
-    return str(known[-1]) if known else grammar.parse_image(image).version
 
 
 def _run(desk: Desk, record: Record) -> None:

@@ -236,6 +236,37 @@ SETTINGS: tuple[Setting, ...] = (
         "WORD",
     ),
     Setting(
+        "SCALE_DOWN_DELAY",
+        grammar.seconds(0, 600),
+        "0",
+        "How long the old colour is kept at full size after a release, in seconds: until then `bluegreen rollback` is "
+        "one patch. The release itself ends before; `bluegreen retire --wait`, or the next release, retires it.",
+        _SECONDS,
+    ),
+    Setting(
+        "ROLLBACK_WINDOW",
+        grammar.seconds(0, 3600),
+        "3600",
+        "How long after a switch a return to the colour that served before needs only its health confirmed, not the "
+        "whole gate, in seconds.",
+        _SECONDS,
+    ),
+    Setting(
+        "REHEARSE",
+        grammar.flag,
+        "false",
+        "Switch forward, back and forward again, and measure each, before production is verified.",
+        "BOOL",
+    ),
+    Setting(
+        "KEEP_REFUSED",
+        grammar.flag,
+        "false",
+        "Leave a candidate that the gate refused standing behind the preview Service, to look at or for "
+        "`bluegreen retry`; the next release or `bluegreen recover` takes it away.",
+        "BOOL",
+    ),
+    Setting(
         "VERSION_HEADER",
         grammar.header_name,
         "X-Version",
@@ -391,6 +422,10 @@ class Settings:
     hpa_cpu: int
     hpa_memory: int
     retire: str
+    scale_down_delay: float
+    rollback_window: float
+    rehearse: bool
+    keep_refused: bool
     version_header: str
     api_paths: str
     metrics: str

@@ -12,6 +12,9 @@ from enum import StrEnum
 GATE_STAGES = ("resources", "health", "api", "monitoring", "network", "load")
 """The stages before the switch, in order; load waits for all others."""
 
+RETURN_STAGES = ("health",)
+"""What a return within ROLLBACK_WINDOW has to pass: that it is well now. Live traffic has proven the rest."""
+
 STAGES = (*GATE_STAGES, "production")
 """All stages of a release in order; production runs after the switch."""
 
@@ -113,9 +116,9 @@ def stage_verdict(outcomes: Sequence[str], expected: int | None = None) -> Verdi
     return Verdict.NO_EVIDENCE if incomplete and verdict is Verdict.PASS else verdict
 
 
-def gate_verdict(stages: Mapping[str, Verdict]) -> Verdict:
-    """The worst of the gate's stages. A stage that is missing is no evidence; production is no part of the gate."""
-    missing = [Verdict.NO_EVIDENCE for stage in GATE_STAGES if stage not in stages]
+def gate_verdict(stages: Mapping[str, Verdict], needed: Iterable[str] = GATE_STAGES) -> Verdict:
+    """The worst of the gate's stages. One that is needed and missing is no evidence; production is no part of it."""
+    missing = [Verdict.NO_EVIDENCE for stage in needed if stage not in stages]
     return worst([*missing, *(verdict for stage, verdict in stages.items() if stage != "production")])
 
 

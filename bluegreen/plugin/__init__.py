@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 SUITES = ("release", "validate")
 
+INTENTS = {
+    "rollback": "release the colour that served before, as it is, through the whole gate",
+    "retry": "release once more what the gate refused last; a candidate that was kept is judged as it stands",
+}
+"""What a release may be of, other than of DOCKER_IMAGE. No settings: nobody wants them in a file."""
+
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Know the hooks of a release, also where no release runs: a conftest.py may implement them."""
@@ -32,6 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for suite in SUITES:
         parser.addini(f"bluegreen_{suite}", f"folder of the {suite} suite; naming it switches bluegreen on for it")
     group = parser.getgroup("bluegreen", "blue-green release")
+    for intent, text in INTENTS.items():
+        group.addoption(f"--{intent}", dest=f"bluegreen_intent_{intent}", action="store_true", help=text)
     for setting in SETTINGS:
         if setting.option is None:
             continue
@@ -77,6 +85,18 @@ def active_suite(config: pytest.Config) -> str | None:
             "with other tests; a suite runs on its own: pytest suites/release"
         )
     return next(iter(found), None)
+
+
+def intent_of(config: pytest.Config) -> str:
+    """What the release is of: ``release`` (of DOCKER_IMAGE), or one of ``INTENTS``.
+
+    Raises:
+        pytest.UsageError: both were given.
+    """
+    given = [intent for intent in INTENTS if config.getoption(f"bluegreen_intent_{intent}", False)]
+    if len(given) > 1:
+        raise pytest.UsageError(f"bluegreen: --{' and --'.join(given)} exclude each other; nothing was changed.")
+    return given[0] if given else "release"
 
 
 def load_settings(config: pytest.Config, *, image_required: bool) -> Settings:

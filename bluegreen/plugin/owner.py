@@ -27,7 +27,7 @@ from bluegreen.errors import (
 )
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
-from bluegreen.verdict import Outcome, Verdict, gate_verdict, stage_verdict
+from bluegreen.verdict import GATE_STAGES, RETURN_STAGES, Outcome, Verdict, gate_verdict, stage_verdict
 
 if TYPE_CHECKING:
     import pytest
@@ -43,10 +43,16 @@ class Owner:
     """One release, from the collected tests to its outcome."""
 
     def __init__(
-        self, settings: Settings, run_dir: Path, progress: Callable[[str], None], config: pytest.Config
+        self,
+        settings: Settings,
+        run_dir: Path,
+        progress: Callable[[str], None],
+        config: pytest.Config,
+        intent: str = "release",
     ) -> None:
         self.config = config  # whose hooks hear of the release's steps
-        self.settings, self.run_dir, self.progress = settings, run_dir, progress
+        self.settings, self.run_dir, self.progress, self.intent = settings, run_dir, progress, intent
+        self.needed: tuple[str, ...] = GATE_STAGES
         self.state = StateFile(run_dir / FILE)
         self.tally = Tally({})
         self.release: Release | None = None
@@ -77,6 +83,8 @@ class Owner:
             self._could_not_begin(error)
             return False
         self.state.write(State(handle.to_json()))
+        if handle.returning:
+            self._need_less(handle.returning)
         if not handle.available:
             self.state.change(stop=f"not run: the candidate never became available: {handle.unavailable_reason}")
         self._gate_time = Deadline(self.settings.validation_timeout)
@@ -90,6 +98,13 @@ class Owner:
         self.config.pluginmanager.register(BuiltIn(), "bluegreen-built-in-hooks")
         self._calls = Calls(self.config, Context(self.settings, release.kube, release, self.progress))
         release.listen(self._calls)
+
+    def _need_less(self, returning: str) -> None:
+        """A return to what served until a moment ago: its health is confirmed, the rest of the gate is left out."""
+        self.needed = RETURN_STAGES
+        why = f"{returning}; within ROLLBACK_WINDOW its health is enough"
+        self.progress(why)
+        self.state.change(only=" ".join(RETURN_STAGES), why=f"not run: {why}")
 
     def _could_not_begin(self, error: HarnessError) -> None:
         """Nothing was changed, or what was begun is put back."""
@@ -105,6 +120,7 @@ class Owner:
             self.abort(Outcome.HARNESS_FAILED, str(error))
 
     def _new_release(self) -> Release:
+        from bluegreen.intent import Intent, intended
         from bluegreen.kube import connect
         from bluegreen.release import Release
 
@@ -112,7 +128,9 @@ class Owner:
         kube = connect(self.settings)
         for remark in kube.notes:  # an embedded cluster that runs other code than is installed, say
             self.progress(remark)
-        return Release(self.settings, kube, out_dir=self.run_dir, progress=self.progress)
+        intent = Intent(self.intent)
+        self.settings = intended(self.settings, kube, intent)
+        return Release(self.settings, kube, out_dir=self.run_dir, progress=self.progress, intent=intent)
 
     # -- going on ---------------------------------------------------------------------------------------------------
     def enter(self, phase: str) -> bool:
@@ -134,7 +152,9 @@ class Owner:
         if self.finding:
             return self.finding
         verdicts = self.verdicts()
-        before = [stage for stage in verdicts if PHASES.index(phase_of(stage)) < PHASES.index(phase)]
+        if phase == "load" and phase not in self.needed:
+            return self.state.read().why.removeprefix("not run: ")
+        before = [stage for stage in self._required(verdicts) if PHASES.index(phase_of(stage)) < PHASES.index(phase)]
         if bad := [f"{stage} {verdicts[stage]}" for stage in before if verdicts[stage] != Verdict.PASS]:
             return f"the gate is not passed ({', '.join(bad)})"
         if phase == "production":
@@ -143,6 +163,11 @@ class Owner:
             if not self.tally.of("production") or "production" in self.tally.deselected:
                 return "no test would verify production after the switch"
         return ""
+
+    def _required(self, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+        """The verdicts of the gate's stages that are needed, a team's own included where all are."""
+        gate = {stage: verdict for stage, verdict in verdicts.items() if stage != "production"}
+        return gate if self.needed == GATE_STAGES else {stage: gate[stage] for stage in self.needed}
 
     def _promote(self) -> str:
         """Switch live traffic; the reason when that did not come about."""
@@ -258,8 +283,8 @@ class Owner:
 
     def _conclude_gate(self) -> None:
         assert self.release is not None
-        verdicts = {stage: verdict for stage, verdict in self.verdicts().items() if stage != "production"}
-        worst = gate_verdict(verdicts)
+        verdicts = self._required(self.verdicts())
+        worst = gate_verdict(verdicts, self.needed)
         if self.finding:
             outcome, reason = Outcome.GATE_FAILED, self.finding
         elif worst == Verdict.PASS and self.settings.gate_only:
@@ -267,7 +292,8 @@ class Owner:
         else:
             outcome, reason = _gate_outcome(worst), _reason(verdicts)
         try:
-            self.release.revert(reason, outcome)
+            keep = self.settings.keep_refused and not self.finding and outcome != Outcome.GATE_PASSED
+            (self.release.refuse if keep else self.release.revert)(reason, outcome)
             self._end(outcome, reason)
         except HarnessError as error:
             self._end_badly(error, f"{reason}; and taking the candidate away failed: {error}")

@@ -121,7 +121,10 @@ class Reporting:
         if outcome is None:
             return
         good = exit_code(outcome) == 0
-        facts = {"image": self.settings.docker_image, "candidate": self.record.get("candidate", "")}
+        facts = {
+            "image": self.record.get("image", self.settings.docker_image),
+            "candidate": self.record.get("candidate", ""),
+        }
         terminal.write_sep("=", "release", bold=True)
         terminal.write_line(
             f"{str(outcome).upper()}: {HEADLINES[outcome].format(**facts)}", bold=True, green=good, red=not good
@@ -131,6 +134,8 @@ class Reporting:
                 terminal.write_line(f"  {name if number == 0 else '':<9} {part}")
 
     def _lines(self, owner: Owner | Validation) -> list[tuple[str, str]]:
+        from bluegreen.report.words import rehearsed
+
         record = self.record
         lines = []
         if owner.problem:
@@ -140,8 +145,12 @@ class Reporting:
         lines.append(("traffic", _traffic(record, self.settings)))
         lines.append(("stages", "  ".join(f"{name} {entry['verdict']}" for name, entry in record["stages"].items())))
         lines += [("failed", sentence) for sentence in _failures(owner)]
+        lines += [("rehearsed", f"{way}: {said}") for way, said in rehearsed(record)]
         if probe := record.get("probe"):
             lines.append(("probe", _probe(probe)))
+        if until := record.get("kept_until"):
+            text = f"{record['colour_before']} stays at full size until {until}: `bluegreen rollback` is one patch"
+            lines += [("old", text), ("", "afterwards retire it: `bluegreen retire --wait`, or the next release does")]
         lines.append(("report", str(_shown(self.final_dir / "report.html"))))
         if self.settings.embedded:
             lines.append(("cluster", STAYS_UP))

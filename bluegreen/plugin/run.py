@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bluegreen import clock
-from bluegreen.plugin import fixtures, load_settings
+from bluegreen.plugin import fixtures, intent_of, load_settings
 from bluegreen.plugin.owner import Owner
 from bluegreen.plugin.stages import PHASES, order, phase_of, stage_of
 from bluegreen.plugin.state import FILE, StateFile
@@ -19,8 +19,6 @@ from bluegreen.verdict import Outcome, exit_code
 
 if TYPE_CHECKING:
     from bluegreen.settings import Settings
-
-OWNERS: dict[str, type[Owner] | type[Validation]] = {"release": Owner, "validate": Validation}
 
 RUN_DIR_INPUT = "bluegreen_run_dir"  # the key under which a worker is told where the run's files lie
 
@@ -31,7 +29,7 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     Raises:
         pytest.UsageError: a setting is wrong; nothing was changed. Exit code 4.
     """
-    settings = load_settings(config, image_required=suite == "release")
+    settings = load_settings(config, image_required=suite == "release" and intent_of(config) == "release")
     if worker := getattr(config, "workerinput", None):
         run_dir = Path(worker[RUN_DIR_INPUT])
     elif config.option.collectonly:
@@ -39,7 +37,7 @@ def switch_on(config: pytest.Config, suite: str) -> None:
         config.pluginmanager.register(fixtures, "bluegreen-fixtures")
         return
     else:
-        run_dir = _new_run_dir(settings)
+        run_dir = _new_run_dir(settings, intent_of(config))
     config.pluginmanager.register(fixtures, "bluegreen-fixtures")
     config.stash[fixtures.RUN_DIR] = run_dir
     config.stash[fixtures.SETTINGS] = settings
@@ -49,9 +47,10 @@ def switch_on(config: pytest.Config, suite: str) -> None:
         config.pluginmanager.register(Owning(config, suite, settings, run_dir), "bluegreen-owner")
 
 
-def _new_run_dir(settings: Settings) -> Path:
+def _new_run_dir(settings: Settings, intent: str) -> Path:
     """The folder of this run's report; it gets its final name, with the colour, at the end."""
-    image = settings.docker_image.rpartition("/")[2].replace(":", "-").replace("@", "-") or "live"
+    named = settings.docker_image if intent == "release" else intent
+    image = named.rpartition("/")[2].replace(":", "-").replace("@", "-") or "live"
     stamp = clock.utc().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     return (Path(settings.reports_dir) / f"{stamp}-{image}-unfinished").resolve()
 
@@ -112,6 +111,8 @@ class Measuring(Ordering):
         stage = stage_of(item)
         if state.stop and stage != "resources":
             pytest.skip(state.stop)
+        if state.only and phase_of(stage) != "production" and stage not in state.only.split():
+            pytest.skip(state.why)
         if PHASES.index(phase_of(stage)) > PHASES.index(state.phase):
             pytest.skip(state.why or "not run: its phase was not reached")
 
@@ -124,10 +125,15 @@ class Owning:
 
         self.config, self.run_dir = config, run_dir
         self.reporting = Reporting(config, settings, run_dir)
-        self.owner = OWNERS[suite](settings, run_dir, self.reporting.progress, config)
+        self.owner = self._new_owner(suite, settings)
         self.stage_by_test: dict[str, str] = {}
         self.deselected: tuple[str, ...] = ()
         self.html_report: Any = None
+
+    def _new_owner(self, suite: str, settings: Settings) -> Owner | Validation:
+        if suite == "validate":
+            return Validation(settings, self.run_dir, self.reporting.progress, self.config)
+        return Owner(settings, self.run_dir, self.reporting.progress, self.config, intent_of(self.config))
 
     # -- xdist ------------------------------------------------------------------------------------------------------
     @pytest.hookimpl(optionalhook=True)

@@ -15,12 +15,14 @@ FILE = "state.json"
 class State:
     """``phase`` is the phase whose tests may run; ``why`` says why later ones may not.
 
+    ``only`` names the stages of the gate that are needed, blanks between; empty: all, and ``why`` says why so few.
     ``stop`` keeps every further test from running; ``harm`` is what the owner found wrong with production meanwhile.
     """
 
     handle: str  # the release's handle as JSON
     phase: str = "gate"
     why: str = ""
+    only: str = ""
     stop: str = ""
     harm: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from bluegreen import clock
 from bluegreen.errors import HarnessError
-from bluegreen.probe.result import Answer, ProbeResult, summarise
+from bluegreen.probe.result import SWITCHED, Answer, Felt, ProbeResult, felt, summarise
 
 SUMMARY_SHARE = 0.05
 """At most this share of the time goes into summing up: half an hour's answers take 0.1 s, and it is asked for often."""
@@ -88,6 +89,16 @@ class Probe:
             said = self.out_file.with_suffix(".log").read_text(errors="replace").strip().splitlines()
             raise ProbeDiedError(exit_code, said[-1] if said else "")
         return self._result(may_be_old=True)
+
+    def felt(self, mark: str) -> Felt:
+        """What was felt from the last mark of this name until the next mark but ``SWITCHED``, or until now."""
+        with self._lock:
+            self._read_on()
+            moments = [at_s for name, at_s in self._marks if name == mark]
+            if not moments:
+                return Felt(0, 0, 0.0)
+            later = [at_s for name, at_s in self._marks if at_s > moments[-1] and name != SWITCHED]
+            return felt(self._answers, moments[-1], min(later, default=math.inf))
 
     def stop(self) -> ProbeResult:
         """Stop asking, wait for the answers under way, and give the result; a second call gives it again."""

@@ -14,6 +14,7 @@ from typing import Any
 SWITCH = "switch"  # the mark set right before the live selector is patched
 SWITCHED = "switched"  # the mark set when the switch is confirmed
 
+REHEARSE_FORWARD, REHEARSE_BACK = "rehearse forward", "rehearse back"  # the marks before a rehearsal's two patches
 UNSERVED = "nobody serves"
 """The mark set right before live traffic is taken back to nobody: nothing is lost from there on, nothing counts."""
 
@@ -181,6 +182,21 @@ def summarise(
         close_up=_close_up(counted, marks, started_s),
         marks=tuple(Mark(name, round(at_s - started_s, 3)) for name, at_s in marks),
     )
+
+
+@dataclass(frozen=True)
+class Felt:
+    """What users felt in a part of a release."""
+
+    requests: int
+    failed: int
+    longest_gap_ms: float
+
+
+def felt(answers: Iterable[Answer], from_s: float, until_s: float) -> Felt:
+    """What was felt of the requests due between two moments of the monotonic clock."""
+    inside = sorted((a for a in answers if from_s <= a.at_s < until_s), key=lambda answer: answer.at_s)
+    return Felt(len(inside), sum(not a.ok for a in inside), round(_longest_gap_s(inside) * 1000, 1))
 
 
 def percentile(sorted_ms: Sequence[float], share: float) -> float | None:

@@ -17,7 +17,7 @@ from bluegreen.report.probe_part import probe_part
 def summary_html(record: Record) -> str:
     """Verdict, facts, stages, what users felt, load, steps and patches. Never raises: a report must come about."""
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    parts = (_banner, _facts, _stages, probe_part, load_part, _steps, _patches)
+    parts = (_banner, _facts, _stages, _rehearsal, probe_part, load_part, _steps, _patches)
     return f'<style>{style}</style><div class="bg">{"".join(_drawn(part, record) for part in parts)}</div>'
 
 
@@ -103,6 +103,12 @@ def _short(value: Any) -> str:
 def _readable(name: str) -> str:
     """A test's name as words."""
     return name.removeprefix("test_").replace("_", " ")
+
+
+def _rehearsal(record: Record) -> str:
+    """The moves of a rehearsed switch."""
+    rows = "".join(f"<tr><td>{escape(way)}</td><td>{escape(said)}</td></tr>" for way, said in words.rehearsed(record))
+    return f'<h2>Rehearsed switch</h2><table class="bg-table">{rows}</table>' if rows else ""
 
 
 def _steps(record: Record) -> str:

@@ -23,6 +23,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     yield "\n| | |\n|---|---|"
     yield from (f"| {name} | {_cell(value)} |" for name, value in words.facts(record).items())
     yield from _stages(record.get("stages") or {})
+    yield from _rehearsal(record)
     yield from _probe(record.get("probe") or {})
     yield from _load(record.get("load") or {})
     yield from _patches(record.get("patches") or [])
@@ -40,6 +41,13 @@ def _stages(stages: Mapping[str, Any]) -> Iterator[str]:
         for test, said in words.failures(stage):
             yield f"\n**{_cell(name)}**, `{test}`\n"
             yield "\n".join(f"> {line}" for line in said.splitlines())
+
+
+def _rehearsal(record: Mapping[str, Any]) -> Iterator[str]:
+    legs = words.rehearsed(record)
+    if legs:
+        yield "\n## Rehearsed switch\n\n| Way | Measured |\n|---|---|"
+        yield from (f"| {_cell(way)} | {_cell(said)} |" for way, said in legs)
 
 
 def _probe(probe: Mapping[str, Any]) -> Iterator[str]:

@@ -62,6 +62,18 @@ def probe_sentence(probe: Mapping[str, Any]) -> str:
     )
 
 
+def rehearsed(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each move of a rehearsed switch: its way, and in words what was measured."""
+    return [
+        (
+            str(leg["way"]),
+            f"confirmed after {leg['confirmed_after_s'] * 1000:.0f} ms, {leg['failed']:,} of {leg['requests']:,} "
+            f"requests failed, longest gap {milliseconds(leg['longest_gap_ms'])}",
+        )
+        for leg in record.get("rehearsal") or []
+    ]
+
+
 def milliseconds(value: Any) -> str:
     """A number of milliseconds, in a unit that reads well; a dash for none."""
     if not isinstance(value, int | float):
@@ -111,6 +123,8 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items() if name != "pid"},
         "Took": seconds((record.get("durations_s") or {}).get("total")),
         "Old colour": (record.get("drain") or {}).get("how"),
+        "Old colour kept until": record.get("kept_until"),
+        "Return": record.get("returning"),
         "Release": record.get("release_id"),
         "Left by an earlier run": record.get("recovered"),
     }

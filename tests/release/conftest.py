@@ -108,6 +108,11 @@ class App:
             timeout=120,
         )
 
+    def latest(self) -> dict[str, Any]:
+        """The record of the last run."""
+        found: dict[str, Any] = json.loads((self.folder / "reports" / "latest" / "release.json").read_text())
+        return found
+
     # -- what stands in the cluster ---------------------------------------------------------------------------------
     def live_colour(self) -> str:
         """The colour that the live Service selects."""
