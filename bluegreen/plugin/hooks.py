@@ -79,9 +79,9 @@ class BuiltIn:
     @pytest.hookimpl(tryfirst=True)
     def pytest_bluegreen_before_step(self, step: str, context: Context) -> None:
         """MIGRATION runs before ``standing-up``, an approval before the steps that APPROVAL names."""
-        going_back = context.release.desk.record.leaves_bad  # to code that never knew the new schema's migration
-        if step == Step.STANDING_UP and context.settings.migration is not None and not going_back:
-            context.run_job(context.settings.migration, context.settings.migration_timeout)
+        migration = context.settings.migration if step == Step.STANDING_UP else None
+        if migration is not None and not context.release.desk.record.leaves_bad:  # the old version needs none
+            context.run_job(migration, context.settings.migration_timeout)
         if step in context.settings.approval.split():
             context.await_approval(step)
 

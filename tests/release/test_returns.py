@@ -14,7 +14,8 @@ def stages(app: App) -> dict[str, str]:
 
 
 def test_a_return_is_gated_only_when_what_returns_is_not_proven(app: App) -> None:
-    assert app.release(V1).code == 0
+    first = app.release(V1)
+    assert first.code == 0, first.output
     kept = app.release(V2, SCALE_DOWN_DELAY="600")
     assert kept.code == 0, kept.output
     assert app.replicas() == {"blue": 2, "green": 2}
@@ -36,7 +37,8 @@ def test_a_return_is_gated_only_when_what_returns_is_not_proven(app: App) -> Non
 
 
 def test_what_the_gate_refused_is_judged_again_without_being_made_again(app: App) -> None:
-    assert app.release(V1).code == 0
+    first = app.release(V1)
+    assert first.code == 0, first.output
     refused = app.release(V2, KEEP_REFUSED="true", LOAD_P95_MS="1")
     assert refused.code == 1, refused.output
     assert refused.first_bad_stage == "load"
