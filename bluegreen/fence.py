@@ -123,6 +123,10 @@ def _present(kube: Kube, kind: str, name: str) -> Obj:
 
 
 def _refused_for_good(error: KubeError, before: Obj, after: Obj) -> bool:
-    """Whether the API refused the change itself: the object has not moved, so no test of the patch can have failed."""
+    """Whether the API refused the change itself, and not because a test of the patch failed.
+
+    The object has not moved, so no test can have failed; or it was read from an older state both times, which does not
+    name the fields that are wrong.
+    """
     same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
-    return same and error.status in (400, 413, 415, 422)
+    return same and (error.status in (400, 413, 415) or (error.status == 422 and bool(error.causes)))

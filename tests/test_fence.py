@@ -82,6 +82,19 @@ def test_an_object_that_never_holds_still_is_given_up(kube: Kube, monkeypatch: p
     assert len(counted) == fence.ATTEMPTS
 
 
+def test_a_test_that_failed_on_an_older_state_is_decided_anew(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = kube.get("ConfigMap", "thing")
+    other = connect_handle(kube.kubeconfig, kube.context, kube.namespace)
+    interfere(other, "7")
+    answers = [old, old]  # a cache in front of the API that lags
+    real = kube.get
+    monkeypatch.setattr(kube, "get", lambda *given: answers.pop() if answers else real(*given))
+    fence.patch(kube, "ConfigMap", "thing", more, landed=lambda _: False, manager="test")
+    other.close()
+    assert not answers
+    assert number(kube) == "8"
+
+
 def test_a_patch_that_the_server_refuses_for_good_is_sent_once(kube: Kube) -> None:
     sent: list[list[fence.Op]] = []
     wrong: list[fence.Op] = [{"op": "replace", "path": "/data/n", "value": {"no": "text"}}]

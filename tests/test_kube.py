@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 import threading
@@ -163,6 +164,57 @@ def test_an_answer_older_than_what_was_written_is_not_believed(api: FaultyApi, k
         kube.get("ConfigMap", "a")
 
 
+HIDDEN, OLDER = Fault(404), Fault(200, body={**config_map(x="old"), "metadata": {"name": "a", "resourceVersion": "1"}})
+
+
+def test_an_object_that_was_written_is_not_taken_for_gone_by_an_older_answer(api: FaultyApi, kube: Kube) -> None:
+    written = kube.create(config_map())["metadata"]["resourceVersion"]
+    api.fail(HIDDEN, None)
+    assert kube.get("ConfigMap", "a") is not None
+    assert api.seen[-1][1] == f"{MAPS}/a?resourceVersion={written}"
+    del api.objects[f"{MAPS}/a"]
+    assert kube.get("ConfigMap", "a") is None
+
+
+def test_what_was_read_once_is_not_taken_back(api: FaultyApi, kube: Kube) -> None:
+    api.put(f"{MAPS}/a", config_map(x="new"))
+    assert kube.get("ConfigMap", "a") is not None
+    api.fail(OLDER, None)
+    found = kube.get("ConfigMap", "a")
+    assert found is not None
+    assert found["data"] == {"x": "new"}
+    assert len(kube.list("ConfigMap")) == 1
+    api.fail(Fault(200, body={"metadata": {"resourceVersion": "1"}, "items": []}), None)
+    assert len(kube.list("ConfigMap")) == 1
+    assert "resourceVersionMatch=NotOlderThan" in api.seen[-1][1]
+
+
+def test_what_one_client_knows_another_may_learn(api: FaultyApi, kube: Kube) -> None:
+    api.put(f"{MAPS}/a", config_map(x="new"))
+    kube.get("ConfigMap", "a")
+    kube.list("ConfigMap")
+    other = kube_for(api.url)
+    other.learn(json.loads(json.dumps(kube.known())))
+    api.fail(OLDER, None, Fault(200, body={"metadata": {"resourceVersion": "1"}, "items": []}), None)
+    found = other.get("ConfigMap", "a")
+    other_list = other.list("ConfigMap")
+    other.close()
+    assert found is not None
+    assert found["data"] == {"x": "new"}
+    assert len(other_list) == 1
+
+
+def test_what_a_wait_has_seen_is_not_taken_back(api: FaultyApi, kube: Kube) -> None:
+    obj = api.put(f"{MAPS}/a", config_map(x="new"))
+    later = {**obj, "metadata": {**obj["metadata"], "resourceVersion": "150"}, "data": {"x": "newer"}}
+    api.watches.put([event("MODIFIED", later), "hold"])
+    newer = {"x": "newer"}
+    kube.wait("ConfigMap", lambda f: f[0]["data"] == newer or None, deadline=Deadline(5), awaited="a change")
+    api.fail(Fault(200, body={"metadata": {"resourceVersion": "149"}, "items": []}))
+    api.version = 150
+    assert len(kube.list("ConfigMap")) == 1
+
+
 def test_a_page_of_a_proxy_is_no_traceback(api: FaultyApi, kube: Kube) -> None:
     from bluegreen.kube.errors import from_status
     from bluegreen.kube.transport import _json_object
@@ -237,6 +289,34 @@ def test_a_patch_overtaken_by_somebody_else_is_refused(api: FaultyApi, kube: Kub
     with pytest.raises(Invalid):
         kube.json_patch("ConfigMap", "a", SWITCH)
     assert api.objects[f"{MAPS}/a"]["data"] == {"x": "purple"}
+
+
+def test_a_create_that_an_older_answer_hides_is_found_all_the_same(api: FaultyApi, kube: Kube) -> None:
+    api.fail(LOST, HIDDEN, None, HIDDEN, HIDDEN, None)
+    assert kube.create(config_map(x="1"))["data"] == {"x": "1"}
+    assert [method for method, _ in api.seen] == ["POST", "GET", "POST", "GET", "GET", "GET"]
+
+
+def test_a_patch_that_an_older_answer_hides_is_found_all_the_same(api: FaultyApi, kube: Kube) -> None:
+    old = api.put(f"{MAPS}/a", config_map(x="blue"))
+    before = Fault(200, body=old)
+    api.fail(LOST, before, None, before, None)
+    assert kube.json_patch("ConfigMap", "a", SWITCH)["data"] == {"x": "green"}
+    assert [method for method, _ in api.seen] == ["PATCH", "GET", "PATCH", "GET", "GET"]
+
+
+def test_a_replace_that_an_older_answer_hides_is_found_all_the_same(api: FaultyApi, kube: Kube) -> None:
+    old = api.put(f"{MAPS}/a", config_map(x="blue"))
+    api.fail(LOST, Fault(200, body=old), None, Fault(200, body=old), None)
+    assert kube.replace({**old, "data": {"x": "green"}})["data"] == {"x": "green"}
+
+
+def test_what_became_of_a_write_may_stay_hidden(api: FaultyApi, kube: Kube) -> None:
+    old = api.put(f"{MAPS}/a", config_map(x="blue"))
+    before = Fault(200, body=old)
+    api.fail(LOST, before, None, *[before] * 10)
+    with pytest.raises(OutcomeUnknown, match="older state"):
+        kube.json_patch("ConfigMap", "a", SWITCH)
 
 
 def test_a_refused_test_is_final(api: FaultyApi, kube: Kube) -> None:

@@ -11,6 +11,9 @@ json_patch, merge_patch,  read the object: as the patch would leave it, it count
 replace                   and its own preconditions (``test``, resourceVersion) refuse it when somebody else was faster
 delete                    a 404 to the repetition means that it is gone, which is what was wanted
 ========================  ======================================================================================
+
+A state that is read to find out may be older than the write. Taken for what is there it does no harm before the
+repetition, which is refused then; after a refusal it is told by that it would not have refused, and read again.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from bluegreen.kube.errors import AlreadyExists, Conflict, Invalid, KubeError, N
 from bluegreen.kube.kinds import RESOURCES, Resource
 from bluegreen.kube.reading import Obj, Objects, Reader, shown_name
 from bluegreen.kube.transport import JSON, Unclear
-from bluegreen.kube.writes import json_patch_holds, merge_holds
+from bluegreen.kube.writes import Finder, json_patch_holds, merge_holds, tests_hold
 
 MANAGER = "bluegreen"
 """The field manager of releases."""
@@ -42,18 +45,21 @@ class Kube(Reader):
     """The door to one cluster, with a namespace of its own for everything that names none."""
 
     def create(self, obj: Obj, *, manager: str = MANAGER, dry_run: bool = False) -> Obj:
-        """Create an object; ``AlreadyExists`` when there is one of that name. It gets the annotation ``WRITE_ID``."""
+        """Create an object; ``AlreadyExists`` when there is one of that name. It gets the annotation ``WRITE_ID``.
+
+        A name for ``generateName`` is made here and not by the server: a repetition must not make a second object.
+        """
         resource, space = self._place(obj)
         marked = copy.deepcopy(obj)
         mark = str(uuid.uuid4())
         marked["metadata"].setdefault("annotations", {})[WRITE_ID] = mark
-        name = str(marked["metadata"].get("name", ""))
+        name = marked["metadata"].setdefault("name", f"{marked['metadata'].get('generateName', '')}{mark[:8]}")
 
-        def find_out() -> Obj | None:
-            there = [self.get(resource.kind, name, space)] if name else self.list(resource.kind, namespace=space)
-            return next((o for o in there if o and _mark(o) == mark), None)
+        def read() -> Obj | None:
+            return self.get(resource.kind, name, space)
 
-        return self._write("POST", resource, space, "", marked, JSON, _options(manager, dry_run), find_out)
+        finder = Finder(read, done=lambda there: _mark(there) == mark, refuses=lambda there: there is not None)
+        return self._write("POST", resource, space, "", marked, JSON, _options(manager, dry_run), finder)
 
     def apply(
         self, obj: Obj, *, manager: str = MANAGER, force: bool = False, dry_run: bool = False, namespace: str = ""
@@ -74,8 +80,8 @@ class Kube(Reader):
         """Update a whole object, which must carry the resourceVersion it was read at; ``Conflict`` when it moved."""
         resource, space = self._place(obj)
         name = obj["metadata"]["name"]
-        find_out = self._finder(resource, space, name, lambda there: merge_holds(there, obj))
-        return self._write("PUT", resource, space, name, obj, JSON, _options(manager), find_out)
+        finder = self._finder(resource, space, name, lambda there: merge_holds(there, obj), _version_moved(obj))
+        return self._write("PUT", resource, space, name, obj, JSON, _options(manager), finder)
 
     def json_patch(
         self,
@@ -89,9 +95,11 @@ class Kube(Reader):
     ) -> Obj:
         """Apply JSON patch operations. ``Invalid`` when a ``test`` fails, ``Conflict`` when a tested version moved."""
         resource, space = self._resource(kind), self._space(namespace)
-        find_out = self._finder(resource, space, name, lambda there: json_patch_holds(there, ops))
+        finder = self._finder(
+            resource, space, name, lambda there: json_patch_holds(there, ops), lambda there: not tests_hold(there, ops)
+        )
         return self._write(
-            "PATCH", resource, space, name, ops, JSON_PATCH, _options(manager), find_out, subresource=subresource
+            "PATCH", resource, space, name, ops, JSON_PATCH, _options(manager), finder, subresource=subresource
         )
 
     def merge_patch(
@@ -106,9 +114,9 @@ class Kube(Reader):
     ) -> Obj:
         """Merge into an object (RFC 7386): ``None`` removes a key, a list replaces a list."""
         resource, space = self._resource(kind), self._space(namespace)
-        find_out = self._finder(resource, space, name, lambda there: merge_holds(there, body))
+        finder = self._finder(resource, space, name, lambda there: merge_holds(there, body), _version_moved(body))
         return self._write(
-            "PATCH", resource, space, name, body, MERGE_PATCH, _options(manager), find_out, subresource=subresource
+            "PATCH", resource, space, name, body, MERGE_PATCH, _options(manager), finder, subresource=subresource
         )
 
     def delete(
@@ -163,13 +171,12 @@ class Kube(Reader):
         )
 
     def _finder(
-        self, resource: Resource, space: str, name: str, holds: Callable[[Obj], bool]
-    ) -> Callable[[], Obj | None]:
-        def find_out() -> Obj | None:
-            there = self.get(resource.kind, name, space) if resource.kind in RESOURCES else None
-            return there if there is not None and holds(there) else None
+        self, resource: Resource, space: str, name: str, holds: Callable[[Obj], bool], refuses: Callable[[Obj], bool]
+    ) -> Finder:
+        def read() -> Obj | None:
+            return self.get(resource.kind, name, space) if resource.kind in RESOURCES else None
 
-        return find_out
+        return Finder(read, holds, lambda there: there is None or refuses(there))
 
     def _write(
         self,
@@ -180,48 +187,66 @@ class Kube(Reader):
         body: Any,
         content_type: str,
         query: dict[str, str],
-        find_out: Callable[[], Obj | None] | None,
+        finder: Finder | None,
         *,
         subresource: str = "",
     ) -> Obj:
         """Send a write; when it is unclear whether it happened, find out before sending it again."""
-        shown = name or (body["metadata"].get("name") or body["metadata"].get("generateName", ""))
-        what = f"{_VERBS[content_type, method]} {shown_name(resource.kind, space, shown)}"
+        what = f"{_VERBS[content_type, method]} {shown_name(resource.kind, space, name or body['metadata']['name'])}"
         path = resource.path(space, name, subresource)
 
         def send() -> Obj:
             how = {"query": query, "body": body, "content_type": content_type}
-            return self._json(method, path, what, repeatable=find_out is None, **how)
+            return self._json(method, path, what, repeatable=finder is None, **how)
 
-        written = send() if find_out is None else self._certainly(send, find_out, what)
+        written = send() if finder is None else self._certainly(send, finder, what)
         if "dryRun" not in query:
             self._remember(resource, written)
         return written
 
-    def _certainly(self, send: Callable[[], Obj], find_out: Callable[[], Obj | None], what: str) -> Obj:
+    def _certainly(self, send: Callable[[], Obj], finder: Finder, what: str) -> Obj:
         policy, started_s, failures, doubt = self.transport.policy, clock.now_s(), 0, False
         while True:
             try:
                 return send()
             except Unclear as unclear:
                 problem, pause_s, doubt = unclear.problem, unclear.pause_s, True
-            except (AlreadyExists, Conflict, Invalid):
-                done = find_out() if doubt else None
+            except (AlreadyExists, Conflict, Invalid) as refusal:
+                done = self._look_behind(finder, what, refusal) if doubt and not refusal.causes else None
                 if done is None:
                     raise
                 return done
             failures += 1
-            done = self._look(find_out, what, problem)
-            if done is not None:
-                return done
+            there = self._look(finder, what, problem)
+            if there is not None and finder.done(there):
+                return there
             pause_s = max(pause_s, policy.pause_s(failures))
             if policy.over(failures, clock.now_s() - started_s, pause_s):
                 raise problem
             clock.sleep_s(pause_s)
 
-    def _look(self, find_out: Callable[[], Obj | None], what: str, problem: KubeError) -> Obj | None:
+    def _look_behind(self, finder: Finder, what: str, refusal: KubeError) -> Obj | None:
+        """What the write left, when it is the write itself that made its repetition fail; None when it was not.
+
+        A state that would not have refused the repetition is older than the refusal, and says nothing.
+        """
+        policy, started_s, failures = self.transport.policy, clock.now_s(), 0
+        while True:
+            there = self._look(finder, what, refusal)
+            if there is not None and finder.done(there):
+                return there
+            if finder.refuses(there):
+                return None
+            failures += 1
+            pause_s = policy.pause_s(failures)
+            if policy.over(failures, clock.now_s() - started_s, pause_s):
+                why = "the server keeps answering with an older state."
+                raise OutcomeUnknown(f"Cannot {what}: {refusal.sentence} Whether it had happened is unknown: {why}")
+            clock.sleep_s(pause_s)
+
+    def _look(self, finder: Finder, what: str, problem: KubeError) -> Obj | None:
         try:
-            return find_out()
+            return finder.read()
         except KubeError as blind:
             raise OutcomeUnknown(
                 f"Cannot {what}: {problem.sentence} Whether it happened is unknown: {blind.sentence}"
@@ -251,3 +276,9 @@ def _options(manager: str, dry_run: bool = False) -> dict[str, str]:
 
 def _mark(obj: Obj) -> str:
     return str((obj["metadata"].get("annotations") or {}).get(WRITE_ID, ""))
+
+
+def _version_moved(body: Obj) -> Callable[[Obj], bool]:
+    """Whether an object is of another version than a write asked for; a write that asked for none is never refused."""
+    wanted = (body.get("metadata") or {}).get("resourceVersion")
+    return lambda there: wanted is None or there["metadata"].get("resourceVersion") != wanted

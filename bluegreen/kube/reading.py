@@ -1,11 +1,13 @@
 """Reading objects of one namespace: plain dicts, with time-outs and retries inside.
 
 Every read is repeated while the server fails in passing, and while it answers with a state older than what this very
-client has already written.
+client has already written or seen: a cache in front of the API takes nothing back. The second question states the
+version that the answer must have reached, which servers honour.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ from bluegreen.kube.watch import Wait
 Obj = dict[str, Any]
 Objects = list[Obj]
 T = TypeVar("T")
+Known = list[list[Any]]
+"""Kind, namespace, name and resourceVersion of each object; of each kind, without a name, its newest list's."""
 
 PAGE = 500
 """Objects a list request asks for at once, as kubectl does."""
@@ -38,7 +42,22 @@ class Reader:
         self.server_version = ""
         self.notes: list[str] = []
         """What a person should know about this cluster before a release, a sentence each."""
-        self._newest: dict[tuple[str, str, str], int] = {}  # what this client wrote: see _fresh
+        self._newest: dict[tuple[str, str, str], int] = {}  # each object's version, as written or read: see _fresh
+        self._listed: dict[str, int] = {}  # by kind: the version of the newest list or watch
+
+    def known(self) -> Known:
+        """The versions that this client knows of, for ``learn`` in another process; JSON-able."""
+        return [*([*key, version] for key, version in {**self._newest}.items())] + [
+            [kind, "", "", version] for kind, version in {**self._listed}.items()
+        ]
+
+    def learn(self, known: Known) -> None:
+        """Take nothing older from now on than what another client of this cluster knows of."""
+        for kind, space, name, version in known:
+            if name:
+                self._newest[kind, space, name] = max(version, self._newest.get((kind, space, name), 0))
+            else:
+                self._saw(kind, version)
 
     @property
     def server(self) -> str:
@@ -55,13 +74,15 @@ class Reader:
         key = (kind, space if resource.namespaced else "", name)
         what = f"read {shown_name(kind, space, name)}"
 
-        def read() -> Obj:
-            return self._json("GET", resource.path(space, name), what, repeatable=True)
+        def read(query: dict[str, str]) -> Obj:
+            return self._json("GET", resource.path(space, name), what, query=query, repeatable=True)
 
         try:
-            return self._fresh(read, self._newest.get(key, 0), what)
+            found = self._fresh(read, self._newest.get(key, 0), what)
         except NotFound:
             return None
+        self._newest[key] = max(_version(found), self._newest.get(key, 0))
+        return found
 
     def list(self, kind: str, labels: str = "", fields: str = "", namespace: str | None = None) -> Objects:
         """All objects of a kind that match the selectors; ``namespace`` '' means of all namespaces."""
@@ -74,12 +95,14 @@ class Reader:
         resource, space = self._resource(kind), self._space(namespace)
         what = f"list {resource.plural} in {space or 'all namespaces'}"
         written = [rv for (of, ns, _), rv in self._newest.items() if of == kind and space in ("", ns)]
-        query = {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
+        selectors = {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
 
-        def read() -> Obj:
-            return self._pages(resource.path(space), what, query)
+        def read(query: dict[str, str]) -> Obj:
+            match = {"resourceVersionMatch": "NotOlderThan"} if query else {}
+            return self._pages(resource.path(space), what, {**selectors, **query, **match})
 
-        answer = self._fresh(read, max(written, default=0), what)
+        answer = self._fresh(read, max([self._listed.get(kind, 0), *written]), what)
+        self._saw(kind, _version(answer))
         items = answer.get("items") or []
         for item in items:
             item.setdefault("kind", kind)
@@ -108,7 +131,7 @@ class Reader:
         """
         selectors = {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
         path = self._resource(kind).path(self._space(namespace))
-        return Wait(
+        wait = Wait(
             what=f"watch {self._resource(kind).plural}",
             read=lambda: self.list_at(kind, labels, fields, namespace),
             open_watch=lambda query, read_timeout_s: self.transport.stream(
@@ -119,7 +142,11 @@ class Reader:
             awaited=awaited,
             on_tick=on_tick,
             seen=seen,
-        ).run(until)
+        )
+        try:
+            return wait.run(until)
+        finally:
+            self._saw(kind, int(wait.version) if wait.version.isdigit() else 0)
 
     def logs(
         self,
@@ -209,19 +236,32 @@ class Reader:
             going_on = str(answer["metadata"].get("continue") or "")
         return {**answer, "items": items}
 
-    def _fresh(self, read: Callable[[], Obj], at_least: int, what: str) -> Obj:
-        """Read until the answer is no older than what this client itself wrote: some servers answer from a cache."""
-        policy, started_s, failures = self.transport.policy, clock.now_s(), 0
+    def _saw(self, kind: str, version: int) -> None:
+        self._listed[kind] = max(version, self._listed.get(kind, 0))
+
+    def _fresh(self, read: Callable[[dict[str, str]], Obj], at_least: int, what: str) -> Obj:
+        """Read until the answer is no older than what this client knows: some servers answer from a cache.
+
+        A 404 for an object that was there is believed once the server has said it of a state that is new enough.
+        """
+        policy, started_s, failures, query = self.transport.policy, clock.now_s(), 0, {}  # type: ignore[var-annotated]
         while True:
-            answer = read()
-            version = str((answer.get("metadata") or {}).get("resourceVersion") or "")
-            if not version.isdigit() or int(version) >= at_least:
-                return answer
+            with contextlib.suppress(*(() if query or not at_least else (NotFound,))):
+                answer = read(query)
+                if not 0 < _version(answer) < at_least:
+                    return answer
             failures += 1
-            pause_s = policy.pause_s(failures)
+            pause_s = policy.pause_s(failures) if query else 0.0
             if policy.over(failures, clock.now_s() - started_s, pause_s):
                 raise Stale(f"Cannot {what}: the server's answer is older than what it confirmed before.")
             clock.sleep_s(pause_s)
+            query = {"resourceVersion": str(at_least)}
+
+
+def _version(answer: Obj) -> int:
+    """The resourceVersion of an object or a list; 0 where it states none that can be compared."""
+    stated = str((answer.get("metadata") or {}).get("resourceVersion") or "")
+    return int(stated) if stated.isdigit() else 0
 
 
 def shown_name(kind: str, namespace: str, name: str) -> str:

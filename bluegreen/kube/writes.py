@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 Obj = dict[str, Any]
 
 _ABSENT = object()
 _SERVER_OWNED = frozenset({"resourceVersion", "managedFields", "generation", "uid", "creationTimestamp"})
+
+
+@dataclass(frozen=True)
+class Finder:
+    """How to find out about one write: what to read, whether that shows it done, and whether it would refuse it."""
+
+    read: Callable[[], Obj | None]
+    done: Callable[[Obj], bool]
+    refuses: Callable[[Obj | None], bool]
+
+
+def tests_hold(obj: Obj, ops: list[Obj]) -> bool:
+    """Whether every ``test`` of a JSON patch, of which there is one at least, is true of an object."""
+    tests = [op for op in ops if op["op"] == "test"]
+    return bool(tests) and all(_at(obj, str(op["path"])) == op["value"] for op in tests)
 
 
 def json_patch_holds(obj: Obj, ops: list[Obj]) -> bool:

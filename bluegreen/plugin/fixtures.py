@@ -66,6 +66,14 @@ def cluster(release: Handle) -> Kube:
     return connect_handle(release.kubeconfig, release.context, release.namespace)
 
 
+@pytest.fixture(autouse=True)
+def _up_to_date(request: pytest.FixtureRequest) -> None:
+    """A test that asks the cluster is answered with nothing older than what the release's owner has seen."""
+    if "cluster" in request.fixturenames:
+        state = StateFile(request.getfixturevalue("run_dir") / FILE).read()
+        request.getfixturevalue("cluster").learn(state.known)
+
+
 @pytest.fixture(scope="session")
 def access(cluster: Kube, settings: Settings) -> Access:
     """How to reach Services and pods from where this run is."""

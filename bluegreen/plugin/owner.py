@@ -82,7 +82,7 @@ class Owner:
         except HarnessError as error:
             self._could_not_begin(error)
             return False
-        self.state.write(State(handle.to_json()))
+        self.state.write(State(handle.to_json(), known=self.release.kube.known()))
         if handle.returning:
             self._need_less(handle.returning)
         if not handle.available:
@@ -144,7 +144,7 @@ class Owner:
         if why:
             self.state.change(why=f"not run: {why}")
         else:
-            self.state.change(phase=phase)
+            self.state.change(phase=phase, known=self.release.kube.known() if self.release else [])
         return not why
 
     def _why_not(self, phase: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ class State:
 
     ``only`` names the stages of the gate that are needed, blanks between; empty: all, and ``why`` says why so few.
     ``stop`` keeps every further test from running; ``harm`` is what the owner found wrong with production meanwhile.
+    ``known`` holds the versions of the cluster's objects that the owner knew of when the phase began: whoever measures
+    takes no older answer, whatever cache gives it.
     """
 
     handle: str  # the release's handle as JSON
@@ -25,6 +27,7 @@ class State:
     only: str = ""
     stop: str = ""
     harm: str = ""
+    known: list[list[Any]] = field(default_factory=list)
 
 
 class StateFile:

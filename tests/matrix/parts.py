@@ -33,5 +33,6 @@ PARTS = {
     "disk": Entry("tests.matrix.full_disk", 4, "releases with a full disk under reports/"),
     "clocks": Entry("tests.matrix.clocks", 4, "releases whose wall clock jumps"),
     "refused": Entry("tests.matrix.refused", 4, "bad images"),
+    "faults": Entry("tests.fault_matrix", 2, "whole releases on an API that fails one request in five, and worse"),
 }
 """In the order in which they run."""
