@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +15,7 @@ from bluegreen.localkube.rbac import Attributes, Grant, User
 from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid, not_found
 from bluegreen.localkube.store import Change, Store
 from bluegreen.localkube.tokens import ISSUER, Signer
+from bluegreen.localkube.validation import fields
 
 ADMIN = User("kubernetes-admin", (rbac.MASTERS, "system:authenticated"))
 _SHORTEST_S = 600  # a token lives ten minutes at least, as Kubernetes demands
@@ -41,7 +44,8 @@ class Authority:
         claims = self._signer.read(token)
         if claims is None or claims["exp"] < clock.wall_s() or ISSUER not in claims["aud"]:
             return None
-        return self._account_user(claims["kubernetes.io"])
+        user = self._account_user(claims["kubernetes.io"])
+        return user and replace(user, credential=f"JTI={claims['jti']}" if "jti" in claims else "")
 
     def _account_user(self, claim: dict[str, Any]) -> User | None:
         namespace, account = claim["namespace"], claim["serviceaccount"]
@@ -129,7 +133,8 @@ class Authority:
         if bound is not None:
             claim[bound["kind"].lower()] = {"name": bound["metadata"]["name"], "uid": bound["metadata"]["uid"]}
         claims = {"aud": audiences or [ISSUER], "exp": now + lifetime_s, "iat": now, "nbf": now, "iss": ISSUER,
-                  "sub": f"system:serviceaccount:{namespace}:{account}", "kubernetes.io": claim}  # fmt: skip
+                  "sub": f"system:serviceaccount:{namespace}:{account}", "kubernetes.io": claim,
+                  "jti": str(uuid.uuid4())}  # fmt: skip
         return self._signer.sign(claims), float(now + lifetime_s)
 
     def answer_token_request(self, namespace: str, account: str, request: Obj) -> Obj:
@@ -177,15 +182,15 @@ class Authority:
         return {"allowed": reason is not None} | ({"reason": reason} if reason else {})
 
     def _access(self, _: User, spec: Obj, namespace: str) -> Obj:
-        asked = _asked(spec, "SubjectAccessReview")
-        if namespace and asked.namespace != namespace:
-            raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
+        asked = _asked(spec, "LocalSubjectAccessReview" if namespace else "SubjectAccessReview", namespace)
         subject = User(spec.get("user") or "", tuple(spec.get("groups") or ()))
         reason = self.allows(subject, asked)
         return {"allowed": reason is not None} | ({"reason": reason} if reason else {})
 
     def _rules(self, user: User, spec: Obj, _: str) -> Obj:
-        grants = self.grants(user, spec.get("namespace") or "")
+        if not spec.get("namespace"):
+            raise bad_request("no namespace on request")
+        grants = self.grants(user, spec["namespace"])
         if user.is_master:
             everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
             grants = [Grant(everything, ""), Grant({"verbs": ["*"], "nonResourceURLs": ["*"]}, ""), *grants]
@@ -196,9 +201,11 @@ class Authority:
         return {"userInfo": user.as_user_info()}
 
     def _token(self, _: User, spec: Obj, _namespace: str) -> Obj:
-        found = self.authenticate(spec.get("token") or "")
+        if not spec.get("token"):
+            raise bad_request("token is required for TokenReview in authentication")
+        found = self.authenticate(spec["token"])
         if found is None:
-            return {"user": {}, "error": "[invalid bearer token]"}
+            return {"user": {}, "error": "invalid bearer token"}
         return {"authenticated": True, "user": found.as_user_info(), "audiences": [ISSUER]}
 
 
@@ -218,17 +225,39 @@ def service_account(namespace: str, name: str, uid: str = "") -> User:
     return User(f"system:serviceaccount:{namespace}:{name}", groups, uid)
 
 
-def _asked(spec: Obj, kind: str) -> Attributes:
-    """The request a review asks about; 422 when it names none or two."""
+def _asked(spec: Obj, kind: str, namespace: str = "") -> Attributes:
+    """The request a review asks about; 422 for one that cannot be meant (pkg/apis/authorization/validation)."""
     resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (other is None):
-        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        cause = Cause("spec.resourceAttributes", "FieldValueInvalid", f"Invalid value: null: {why}")
-        raise invalid(kind, "authorization.k8s.io", "", [cause])
+    causes = _one_question(resource, other)
+    if kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
+        causes.append(fields.invalid("spec.user", "", "at least one of user or group must be specified"))
+    if namespace and resource is not None and (resource.get("namespace") or "") != namespace:
+        given = resource.get("namespace") or ""
+        causes.append(fields.invalid("spec.resourceAttributes.namespace", given, "must match metadata.namespace"))
+    if namespace and other is not None:
+        detail = "disallowed on this kind of request"
+        causes.append(fields.invalid("spec.nonResourceAttributes", _as_go(other), detail))
+    if causes:
+        raise invalid(kind, "authorization.k8s.io", "", causes)
     if resource is None:
         return Attributes((other or {}).get("verb") or "", path=(other or {}).get("path") or "/")
     words = {key: resource.get(key) or "" for key in ("verb", "group", "resource", "subresource", "namespace", "name")}
     return Attributes(**words)
+
+
+def _one_question(resource: Obj | None, other: Obj | None) -> list[Cause]:
+    if resource is not None and other is not None:
+        detail = "cannot be specified in combination with resourceAttributes"
+        return [fields.invalid("spec.nonResourceAttributes", _as_go(other), detail)]
+    if resource is None and other is None:
+        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        return [fields.invalid("spec.resourceAttributes", None, detail)]
+    return []
+
+
+def _as_go(other: Obj) -> Obj:
+    """As Go prints the internal type."""
+    return {"Path": other.get("path") or "", "Verb": other.get("verb") or ""}
 
 
 def _check_lifetime(seconds: Any, account: str) -> None:

@@ -20,6 +20,10 @@ REQUESTER: ContextVar[User | None] = ContextVar("requester", default=None)
 """The user whose request is being answered; None where the cluster itself writes."""
 _ROLES = frozenset(["Role", "ClusterRole"])
 _BINDINGS = frozenset(["RoleBinding", "ClusterRoleBinding"])
+_EVERYTHING: list[Obj] = [
+    {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+    {"nonResourceURLs": ["*"], "verbs": ["*"]},
+]
 _GROUP = "rbac.authorization.k8s.io"
 
 
@@ -36,8 +40,19 @@ class EscalationGuard:
             return
         if kind in _ROLES and not self._may(user, "escalate", admission.kind.plural, admission):
             self._refuse_more(admission, user, admission.obj.get("rules") or [])
+            self._refuse_gathering(admission, user)
         elif kind in _BINDINGS:
             self._check_binding(admission, user)
+
+    def _refuse_gathering(self, admission: Admission, user: User) -> None:
+        """A role that gathers rules could hold any: only who holds all of them may make or change one."""
+        if not any((role or {}).get("aggregationRule") for role in (admission.obj, admission.old)):
+            return
+        held = [grant.rule for grant in self._authority.grants(user, admission.namespace)]
+        if not all(_covered(held, asked) for rule in _EVERYTHING for asked in _single(rule)):
+            name = admission.obj["metadata"].get("name", "")
+            why = "must have cluster-admin privileges to use the aggregationRule"
+            raise forbidden(admission.kind.plural, _GROUP, name, why)
 
     def _check_binding(self, admission: Admission, user: User) -> None:
         reference = admission.obj["roleRef"]

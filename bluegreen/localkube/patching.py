@@ -52,15 +52,19 @@ def applied(kind: Kind, live: Obj | None, place: tuple[str, str], config: Obj, w
     ``place`` is the request's namespace and name. 409 for conflicts with other managers, unless forced.
     """
     namespace, name = place
-    config = _placed(kind, namespace, name, config)
+    given, config = config, _placed(kind, namespace, name, config, named=live is not None)
     uid = config["metadata"].get("uid")
     if live is None and uid:
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(kind.plural, kind.group, name, why)
     if live is not None:
         metadata.check_precondition(kind, live, {"metadata": {**config["metadata"], "uid": ""}})
-    merged = decode(_merged(kind.kind, live, config, write))
-    if live is not None:
+    merged = _merged(kind.kind, live, config, write)
+    patches.sync_last_applied(merged, given, write.manager)
+    merged = decode(merged)
+    if live is None:
+        check_name(merged, name)
+    else:
         refuse_other_uid(kind, live, merged)
         merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     return merged
@@ -90,14 +94,19 @@ def _merged(kind_name: str, live: Obj | None, config: Obj, write: Write) -> Obj:
     )
 
 
-def _placed(kind: Kind, namespace: str, name: str, config: Obj) -> Obj:
-    """A copy of what is to be applied, with the request's name and namespace but the type it states itself."""
+def _placed(kind: Kind, namespace: str, name: str, config: Obj, *, named: bool) -> Obj:
+    """A copy of what is to be applied, with the request's namespace but the type it states itself.
+
+    ``named``: there is an object, which has the name where the configuration states none.
+    """
     config = copy_of(config)
     stated_version, stated_kind = config.get("apiVersion"), config.get("kind")
     metadata.place(kind, namespace, config)
     config["apiVersion"], config["kind"] = stated_version or "", stated_kind or ""
-    config["metadata"].setdefault("name", name)
-    check_name(config, name)
+    if named:
+        config["metadata"].setdefault("name", name)
+    if "name" in config["metadata"]:
+        check_name(config, name)
     return config
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bluegreen.localkube.kinds import Obj
@@ -14,11 +14,15 @@ MASTERS = "system:masters"
 
 @dataclass(frozen=True)
 class User:
-    """Who asks. ``groups`` holds system:authenticated for everybody with a valid token."""
+    """Who asks. ``groups`` holds system:authenticated for everybody with a valid token.
+
+    ``credential``: which of the user's tokens it was, where tokens have an identity; another one is the same user.
+    """
 
     name: str
     groups: tuple[str, ...] = ()
     uid: str = ""
+    credential: str = field(default="", compare=False)
 
     @property
     def is_master(self) -> bool:
@@ -28,6 +32,8 @@ class User:
     def as_user_info(self) -> dict[str, Any]:
         """The user as reviews show it."""
         info: dict[str, Any] = {"username": self.name, "uid": self.uid, "groups": list(self.groups)}
+        if self.credential:
+            info["extra"] = {"authentication.kubernetes.io/credential-id": [self.credential]}
         return {key: value for key, value in info.items() if value}
 
 

@@ -10,6 +10,7 @@ from bluegreen.localkube.registry import Registry
 
 _RBAC = "rbac.authorization.k8s.io"
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+_ANNOTATIONS = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
 _READ = ["get", "list", "watch"]
 _WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 _DISCOVERY = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz",
@@ -76,12 +77,16 @@ _BINDINGS = {  # role: the groups that have it
 def bootstrap(registry: Registry) -> None:
     """Create what is missing of them; what is there stays as it is."""
     for name, rules in _ROLES.items():
-        _ensure(registry, "ClusterRole", {"metadata": {"name": name, "labels": _LABELS}, "rules": rules})
+        _ensure(registry, "ClusterRole", {"metadata": _meta(name), "rules": rules})
     for name, groups in _BINDINGS.items():
         subjects = [{"kind": "Group", "apiGroup": _RBAC, "name": group} for group in groups]
         reference = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name}
-        binding = {"metadata": {"name": name, "labels": _LABELS}, "roleRef": reference, "subjects": subjects}
+        binding = {"metadata": _meta(name), "roleRef": reference, "subjects": subjects}
         _ensure(registry, "ClusterRoleBinding", binding)
+
+
+def _meta(name: str) -> Obj:
+    return {"name": name, "labels": _LABELS, "annotations": _ANNOTATIONS}
 
 
 def _ensure(registry: Registry, kind: str, obj: Obj) -> None:

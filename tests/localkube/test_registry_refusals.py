@@ -60,3 +60,31 @@ def test_an_event_with_a_time_of_its_own_names_its_reporter(registry: Registry) 
     error = refused(lambda: registry.create(KINDS["Event"], "default", body, manager="me"))
     fields = [cause["field"] for cause in (error.details or {})["causes"]]
     assert list(dict.fromkeys(fields)) == ["reportingComponent", "reportingInstance", "action", "reason"]
+
+
+# -- server-side apply ------------------------------------------------------------------------------------------------
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def applied(registry: Registry, config: Obj, manager: str = "kubectl") -> Obj:
+    return registry.patch(MAP, "default", "x", "apply", config, manager=manager)[0]
+
+
+@pytest.mark.parametrize("meta", [{}, {"generateName": "x-"}])
+def test_only_what_exists_is_applied_without_a_name(registry: Registry, meta: Obj) -> None:
+    """checkName: what is to be made has to say its name itself."""
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"a": "1"}}
+    error = refused(lambda: applied(registry, config))
+    assert error.message == "the name of the object (x based on URL) was undeterminable: name must be provided"
+    registry.create(MAP, "default", config_map(), manager="me")
+    assert applied(registry, config)["metadata"]["name"] == "x"
+
+
+def test_kubectl_keeps_the_annotation_of_client_side_apply(registry: Registry) -> None:
+    """managedfields' lastAppliedUpdater: kubectl's server-side apply writes it anew, nobody else's does."""
+    body = {**config_map(), "metadata": {"name": "x", "annotations": {LAST_APPLIED: "{}"}}}
+    registry.create(MAP, "default", body, manager="kubectl-client-side-apply")
+    config = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "x"}, "data": {"b": "<1>"}}
+    assert applied(registry, config, "other")["metadata"]["annotations"] == {LAST_APPLIED: "{}"}
+    text = applied(registry, config)["metadata"]["annotations"][LAST_APPLIED]
+    assert text == ('{"apiVersion":"v1","data":{"b":"\\u003c1\\u003e"},"kind":"ConfigMap","metadata":{"name":"x"}}\n')

@@ -212,6 +212,57 @@ def test_a_token_is_reviewed(admin: httpx.Client) -> None:
     assert "authenticated" not in admin.post(path, json={"spec": {"token": "x"}}).json()["status"]
 
 
+@pytest.mark.parametrize(
+    ("path", "spec", "field", "why"),
+    [
+        ("/subjectaccessreviews", {"resourceAttributes": {}}, "spec.user", "at least one of user or group"),
+        (
+            "/subjectaccessreviews",
+            {"user": "u", "resourceAttributes": {}, "nonResourceAttributes": {"path": "/x"}},
+            "spec.nonResourceAttributes",
+            'Invalid value: {"Path":"/x","Verb":""}: cannot be specified in combination with resourceAttributes',
+        ),
+        (
+            "/namespaces/default/localsubjectaccessreviews",
+            {"user": "u", "resourceAttributes": {"namespace": "other"}},
+            "spec.resourceAttributes.namespace",
+            'Invalid value: "other": must match metadata.namespace',
+        ),
+    ],
+)
+def test_a_review_that_cannot_be_meant(
+    admin: httpx.Client, path: str, spec: dict[str, Any], field: str, why: str
+) -> None:
+    """pkg/apis/authorization/validation."""
+    answer = admin.post(REVIEWS + path, json={"spec": spec})
+    assert answer.status_code == 422
+    (cause,) = answer.json()["details"]["causes"]
+    assert cause["field"] == field
+    assert why in cause["message"]
+
+
+def test_reviews_need_what_they_are_about(admin: httpx.Client, account: httpx.Client) -> None:
+    """The REST storages of TokenReview and SelfSubjectRulesReview; a token's user carries the token's own name."""
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    assert (
+        admin.post(path, json={"spec": {}}).json()["message"] == "token is required for TokenReview in authentication"
+    )
+    assert admin.post(path, json={"spec": {"token": "x"}}).json()["status"]["error"] == "invalid bearer token"
+    rules = account.post(f"{REVIEWS}/selfsubjectrulesreviews", json={"spec": {}})
+    assert (rules.status_code, rules.json()["message"]) == (400, "no namespace on request")
+    me = account.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json={}).json()["status"]["userInfo"]
+    assert me["extra"]["authentication.kubernetes.io/credential-id"][0].startswith("JTI=")
+
+
+def test_only_who_may_everything_gathers_rules(admin: httpx.Client, account: httpx.Client) -> None:
+    """rbac/clusterrole/policybased: an aggregationRule could bring any rule."""
+    allow(admin, rule(["clusterroles"], ["create"], "rbac.authorization.k8s.io"), base=RBAC, name="maker")
+    body = {"metadata": {"name": "gathers"}, "aggregationRule": {"clusterRoleSelectors": [{}]}}
+    refused = account.post("/apis/rbac.authorization.k8s.io/v1/clusterroles", json=body)
+    assert refused.status_code == 403
+    assert refused.json()["message"].endswith("must have cluster-admin privileges to use the aggregationRule")
+
+
 # -- in somebody's name ----------------------------------------------------------
 def test_who_may_impersonate_is_seen_as_somebody_else(admin: httpx.Client, account: httpx.Client) -> None:
     as_account = {"Impersonate-User": SA}

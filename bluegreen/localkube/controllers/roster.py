@@ -20,6 +20,7 @@ from bluegreen.localkube.controllers.pod_usage import PodMetrics
 from bluegreen.localkube.controllers.policies import NetworkPolicies
 from bluegreen.localkube.controllers.quota import Quotas
 from bluegreen.localkube.controllers.replicasets import ReplicaSets
+from bluegreen.localkube.controllers.role_aggregation import RoleAggregation
 from bluegreen.localkube.controllers.scheduler import Scheduler
 
 
@@ -49,5 +50,6 @@ def controllers(context: Context, options: Options) -> tuple[Controller, ...]:
         Nodes(context),
         GarbageCollector(context),
         NetworkPolicies(context),
+        RoleAggregation(context),
         Housekeeping(context),
     )

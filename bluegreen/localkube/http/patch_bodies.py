@@ -80,6 +80,7 @@ def _configuration(body: bytes, validation: str) -> Patch:
         if not as_json:
             raise bad_request(f"error decoding YAML: {error}") from error
         as_json, value = False, _flow(body)
+    value = {} if value is None else value  # Go reads null into any type
     why = _no_object(value)
     if why:
         raise bad_request(

@@ -47,6 +47,25 @@ def server_side_apply(
     return managers.with_entries(merged, _entries_after(others, before, identity, stated))
 
 
+def sync_last_applied(obj: Obj, config: Obj, manager: str) -> None:
+    """Keep the annotation of client-side apply, where there is one, at what kubectl applied last. Changes ``obj``.
+
+    As managedfields' lastAppliedUpdater does; other managers leave it alone.
+    """
+    annotations = (obj.get("metadata") or {}).get("annotations") or {}
+    if manager != "kubectl" or not annotations.get(LAST_APPLIED):
+        return
+    stated = {**config, "metadata": dict(config.get("metadata") or {})}
+    rest = dict(stated["metadata"].pop("annotations", None) or {})
+    rest.pop(LAST_APPLIED, None)
+    if rest:
+        stated["metadata"]["annotations"] = rest
+    text = json.dumps(stated, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for char in "<>&":  # Go's encoder escapes them, and ends with a new line
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    obj["metadata"]["annotations"] = {**annotations, LAST_APPLIED: text + "\n"}
+
+
 def _check_config(schema_name: str, config: Obj) -> None:
     kind = schema.of_kind(schema_name).kind
     expected = "/".join(part for part in (kind or ("", "", ""))[:2] if part)
