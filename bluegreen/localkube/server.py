@@ -24,12 +24,13 @@ from bluegreen.localkube.escalation import REQUESTER, EscalationGuard
 from bluegreen.localkube.fault_board import Board
 from bluegreen.localkube.http import answers, bodies, disturbed, objects, options, paths
 from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.http.connections import Connection, Connections
 from bluegreen.localkube.http.measured import MEASURED
 from bluegreen.localkube.http.paths import Target
 from bluegreen.localkube.http.subresources import SUBRESOURCES
 from bluegreen.localkube.rbac import Attributes, User
 from bluegreen.localkube.registry import Registry
-from bluegreen.localkube.status import ApiError, forbidden
+from bluegreen.localkube.status import ApiError, bad_request, forbidden
 from bluegreen.localkube.strikes import NONE, Strike
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _HEALTH = frozenset(["/healthz", "/readyz", "/livez"])
 _NAMES = frozenset(
     ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
 )
+_TOO_DEEP = "Recursion limit reached"  # what orjson says
 _KEEP_ALIVE_S = 3600.0  # a choice: clients keep connections between the steps of a release
 _END_S = 0.2  # how long open requests may go on once the server ends; watches end at once
 _EVENT_SWEEP_S = 60.0  # how often events that are too old are looked for
@@ -72,7 +74,7 @@ class ApiServer:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; gives the port."""
-        server = web.Server(
+        server = Connections(
             self._handle, request_factory=_make_request, access_log=None, handler_cancellation=True,
             keepalive_timeout=_KEEP_ALIVE_S, tcp_keepalive=True,
         )  # fmt: skip
@@ -107,6 +109,8 @@ class ApiServer:
         except ConnectionError:
             raise
         except Exception as error:
+            if isinstance(error, RecursionError) or _TOO_DEEP in str(error):
+                return answers.refusal(bad_request("the object is nested too deeply: exceeded max depth"))
             _LOG.exception("%s %s", request.method, request.path)
             return answers.refusal(ApiError(500, "InternalError", f"Internal error occurred: {error}", {}))
 
@@ -116,6 +120,8 @@ class ApiServer:
         if path in _HEALTH or (path == "/version" and request.method == "GET"):
             return answers.text("ok") if path in _HEALTH else answers.document(discovery.version())
         user = self._impersonated(request, self._user(request))
+        if isinstance(request.protocol, Connection):
+            request.protocol.known = True
         REQUESTER.set(user)
         target = paths.parse(path)
         query = options.parse(text)

@@ -67,6 +67,8 @@ class Written(web.StreamResponse):
             self._stays_open = bool(self._ordinary.keep_alive)
             return writer
         transport.write(_HEAD % (self.status, self.reason.encode(), len(self._json), self._json))
+        if transport.get_write_buffer_size() > _ONE_PIECE:  # a client that asks and asks, and does not read
+            await request.writer.drain()
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 (the signature is aiohttp's)

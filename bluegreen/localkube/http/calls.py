@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from bluegreen.localkube.http.pods import PodDoor
     from bluegreen.localkube.registry import Registry
     from bluegreen.localkube.resource_metrics import ResourceMetrics
+
+BODY_S = 60.0
+"""How long a body may take to come: kube-apiserver's time for a whole request."""
+_TOO_SLOW = "Timeout: request did not complete within the allotted timeout"
 
 
 @dataclass
@@ -58,13 +63,16 @@ class Call:
         return self.request.headers.get("Content-Type", "")
 
     async def body(self) -> bytes:
-        """The whole body; 413 when it is larger than Kubernetes takes."""
+        """The whole body; 413 when it is larger than Kubernetes takes, 504 when it does not come."""
         if (self.request.content_length or 0) > bodies.LARGEST:
             raise _too_large()
         try:
-            return await self.request.read()
+            async with asyncio.timeout(BODY_S):
+                return await self.request.read()
         except web.HTTPRequestEntityTooLarge:
             raise _too_large() from None
+        except TimeoutError:
+            raise ApiError(504, "Timeout", _TOO_SLOW, {}) from None
 
     async def read_object(self, validation: str) -> Obj:
         """The body's object, of the kind this place takes, its types checked; warns of unknown fields."""
