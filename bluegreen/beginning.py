@@ -14,11 +14,11 @@ from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
 from bluegreen.deployments import fingerprint, image_of, kept
+from bluegreen.desk import Desk
 from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError, TimeoutExpiredError
 from bluegreen.intent import Intent, proven
 from bluegreen.journal import Record, Step
 from bluegreen.kube import NotFound
-from bluegreen.moves import Desk
 from bluegreen.origin import origin
 from bluegreen.probe import Probe
 from bluegreen.settings import Settings

@@ -7,79 +7,31 @@ colour that the live Service selects, and writes the journal before it acts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from bluegreen import availability, clock, confirm, evidence
+from bluegreen import clock, confirm, evidence
 from bluegreen.access import Access
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Target
 from bluegreen.deployments import Deployments
+from bluegreen.desk import Desk
 from bluegreen.errors import HarnessError, NeedsPersonError, TimeoutExpiredError
-from bluegreen.hooks import StepHooks
-from bluegreen.journal import Journal, Record, Step
+from bluegreen.going_back import require_better
+from bluegreen.journal import Journal, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
 from bluegreen.probe.result import REHEARSE_BACK, REHEARSE_FORWARD, SWITCH
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
-from bluegreen.traffic import Traffic, last_writer, pod_ready, selected
+from bluegreen.traffic import Traffic, last_writer, selected
 from bluegreen.verdict import Outcome
+
+ROLL_BACK = "roll back"
+"""The name of the step that takes live traffic back."""
 
 GONE_TIMEOUT_S = 45.0
 """The longest the pods of a removed candidate are waited for: Kubernetes' grace of 30 s and its preStop hook."""
-
-HEALTHY_SHARE = 0.5
-"""The part of ROLLBACK_TIMEOUT that the old colour gets to become whole again; the rest is for the way back itself."""
-
-
-@dataclass
-class Desk:
-    """Everything a move needs at hand, for the holder of the lock."""
-
-    kube: Kube
-    settings: Settings
-    out_dir: Path
-    lock: Lock
-    journal: Journal
-    traffic: Traffic
-    deployments: Deployments
-    access: Access
-    steps: Steps
-    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # by colour
-    drain: dict[str, Any] = field(default_factory=dict)
-    hooks: StepHooks = field(default_factory=StepHooks)
-    moved: list[dict[str, Any]] = field(default_factory=list)  # each confirmed move forward, and back in a rehearsal
-
-    @property
-    def record(self) -> Record:
-        """The release under way."""
-        if self.journal.record is None:
-            raise HarnessError("No release is under way.")
-        return self.journal.record
-
-    def enter(self, step: Step, reason: str = "") -> None:
-        """Write the step down, if no hook refuses it and the lock is still held."""
-        self.lock.check()
-        self.hooks.entering(step)
-        self.lock.check()  # a hook may take its time
-        self.journal.enter(step, reason)
-        self.hooks.entered(step)
-
-    def rest(self, step: Step, outcome: Outcome, reason: str = "", kept_until: str = "") -> None:
-        """Write down how it ended, and what of it still stands on purpose."""
-        self.lock.check()
-        self.journal.rest(step, outcome, reason, kept_until)
-        self.hooks.entering(Step.CLOSED)
-
-    def close(self, outcome: Outcome) -> None:
-        """Write down how it ended."""
-        self.lock.check()
-        self.journal.close(outcome)
-        self.hooks.entering(Step.CLOSED)
 
 
 def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: Lock, steps: Steps) -> Desk:
@@ -222,7 +174,7 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
     record = desk.record
     desk.enter(Step.ROLLING_BACK, reason)
     deadline = Deadline(desk.settings.rollback_timeout)
-    with desk.steps.step("roll back") as step:
+    with desk.steps.step(ROLL_BACK) as step:
         if record.live is None:
             if desk.traffic.live() is record.candidate:
                 desk.traffic.move(record.candidate, None)
@@ -252,7 +204,7 @@ def _require_served(desk: Desk) -> None:
 def _go_back(desk: Desk, old: Colour, deadline: Deadline) -> None:
     """Move live traffic to the old colour when that is safe, and see it arrive."""
     record = desk.record
-    _require_better(desk, old, record.candidate, deadline)
+    require_better(desk, old, target(desk, record.live_version), deadline)
     try:
         desk.traffic.move(record.candidate, old)
         arrived(desk, old, record.live_version, deadline)
@@ -261,40 +213,6 @@ def _go_back(desk: Desk, old: Colour, deadline: Deadline) -> None:
             f"Live traffic could not be moved back to {old}: {error.sentence}",
             f"Live traffic is at {_where(desk)}. Look at both colours (`bluegreen status`), then `bluegreen recover`.",
         ) from error
-
-
-def _require_better(desk: Desk, old: Colour, new: Colour, deadline: Deadline) -> None:
-    """Raise NeedsPersonError when the old colour is not the better place for live traffic."""
-    ready = _await_whole(desk, old, Deadline(HEALTHY_SHARE * deadline.remaining_s))
-    new_ready = sum(pod_ready(pod) for pod in desk.deployments.pods(new))
-    if ready == 0 or (new_ready > ready and not _whole(desk, old)):
-        raise NeedsPersonError(
-            f"{new} is bad, but going back is not safe: {old} has {ready} ready pods and {new} has {new_ready}. "
-            f"Live traffic stays at {new}.",
-            f"Mend {old} (`kubectl describe pods -l {desk.deployments.labels(old)}`), then `bluegreen recover`; or, "
-            f"to keep {new}, delete ConfigMap {desk.journal.name}, which holds this unfinished release.",
-        )
-
-
-def _await_whole(desk: Desk, colour: Colour, deadline: Deadline) -> int:
-    """The number of a colour's ready pods, once it is whole or the deadline has passed."""
-    wanted = desk.deployments.size(colour)
-    if wanted == 0:
-        return 0
-    with suppress(TimeoutExpiredError):
-        desk.kube.wait(
-            "Pod",
-            lambda pods: True if sum(map(pod_ready, pods)) >= wanted else None,
-            labels=desk.deployments.labels(colour),
-            deadline=deadline,
-            awaited=f"{wanted} pods of {colour} ready",
-        )
-    return sum(pod_ready(pod) for pod in desk.deployments.pods(colour))
-
-
-def _whole(desk: Desk, colour: Colour) -> bool:
-    deployment = desk.deployments.get(colour)
-    return deployment is not None and availability.available(deployment)
 
 
 def _where(desk: Desk) -> str:

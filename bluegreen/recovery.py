@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 
 from bluegreen import clock, moves
+from bluegreen.desk import Desk
 from bluegreen.journal import MENDS, Journal, Mend, Record, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
-from bluegreen.moves import Desk
 from bluegreen.origin import origin
 from bluegreen.retire import retire
 from bluegreen.settings import Settings

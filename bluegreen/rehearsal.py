@@ -10,7 +10,7 @@ from typing import Any
 
 from bluegreen import clock, moves
 from bluegreen.clock import Deadline
-from bluegreen.moves import Desk
+from bluegreen.desk import Desk
 from bluegreen.probe import Probe
 from bluegreen.probe.result import REHEARSE_BACK, REHEARSE_FORWARD, SWITCH
 

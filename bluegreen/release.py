@@ -68,6 +68,7 @@ class Release:
         self.switched = False  # whether live traffic was moved to the candidate at some time in this release
         self._beginning = Beginning(self.desk, self.id, self.started_at, intent)
         self._result: ProbeResult | None = None
+        self._found_bad_s = 0.0  # when the way back was decided on, monotonic; 0 without one
         self._unsettled: Deadline | None = None  # until when endpoints and ready pods may differ
 
     def listen(self, listener: Listener) -> None:
@@ -157,6 +158,7 @@ class Release:
 
     def roll_back(self, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -> None:
         """Move live traffic back and remove the candidate. Raises NeedsPersonError when that is not safe."""
+        self._found_bad_s = self._found_bad_s or clock.now_s()
         self._mark(UNSERVED if self.desk.record.first else "roll back")
         moves.roll_back(self.desk, reason, outcome)
         self._end()
@@ -228,6 +230,7 @@ class Release:
             "probe": result.to_json() if result is not None else None,
             "evidence": self.desk.evidence,
             "rehearsal": rehearsal.account(self.desk, self._beginning.probe),
+            "way_back_s": self._way_back_s(),
             "drain": self.desk.drain,
             "kept_until": found.kept_until if found is not None else "",
             "returning": self._beginning.returning,
@@ -243,6 +246,13 @@ class Release:
         """Where this release is; None as long as it has written nothing to the journal."""
         record = self.desk.journal.record
         return record.step if record is not None and record.id == self.id else None
+
+    def _way_back_s(self) -> float | None:
+        """Seconds from the finding until live traffic was confirmed on the old colour; None without a way back."""
+        back = next((step for step in self.steps.taken if step.name == moves.ROLL_BACK and not step.failed), None)
+        if back is None or not self._found_bad_s:
+            return None
+        return round(self.steps.began_s + back.started_s + back.duration_s - self._found_bad_s, 3)
 
     def _rehearse(self) -> None:
         """Forward and back, and see that nobody felt it."""

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
+from bluegreen.desk import Desk
 from bluegreen.drain import Drain
 from bluegreen.errors import TimeoutExpiredError
-from bluegreen.moves import Desk, require_idle
+from bluegreen.moves import require_idle
 
 
 def retire(desk: Desk, colour: Colour) -> None:

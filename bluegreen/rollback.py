@@ -14,12 +14,12 @@ from bluegreen import clock, confirm, moves, recovery, standing
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
 from bluegreen.deployments import fingerprint, image_of, kept
+from bluegreen.desk import Desk
 from bluegreen.errors import CannotStartError, HarnessError, NeedsPersonError
 from bluegreen.intent import version_of
 from bluegreen.journal import Record, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
-from bluegreen.moves import Desk
 from bluegreen.origin import origin
 from bluegreen.retire import retire
 from bluegreen.settings import Settings

@@ -11,8 +11,8 @@ from bluegreen import availability, clock, confirm
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Target
+from bluegreen.desk import Desk
 from bluegreen.errors import HarnessError
-from bluegreen.moves import Desk
 from bluegreen.traffic import pod_ready
 
 LOOK_EVERY_S = 1.0

@@ -145,6 +145,8 @@ class Reporting:
         lines.append(("traffic", _traffic(record, self.settings)))
         lines.append(("stages", "  ".join(f"{name} {entry['verdict']}" for name, entry in record["stages"].items())))
         lines += [("failed", sentence) for sentence in _failures(owner)]
+        if (back_s := record.get("way_back_s")) is not None:
+            lines.append(("way back", f"confirmed {back_s * 1000:.0f} ms after the finding"))
         lines += [("rehearsed", f"{way}: {said}") for way, said in rehearsed(record)]
         if probe := record.get("probe"):
             lines.append(("probe", _probe(probe)))

@@ -74,6 +74,12 @@ def rehearsed(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _way_back(seconds_: Any) -> str | None:
+    if not isinstance(seconds_, int | float):
+        return None
+    return f"live traffic was confirmed on the old colour {milliseconds(seconds_ * 1000)} after the finding"
+
+
 def milliseconds(value: Any) -> str:
     """A number of milliseconds, in a unit that reads well; a dash for none."""
     if not isinstance(value, int | float):
@@ -123,6 +129,7 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items() if name != "pid"},
         "Took": seconds((record.get("durations_s") or {}).get("total")),
         "Old colour": (record.get("drain") or {}).get("how"),
+        "Way back": _way_back(record.get("way_back_s")),
         "Old colour kept until": record.get("kept_until"),
         "Return": record.get("returning"),
         "Release": record.get("release_id"),

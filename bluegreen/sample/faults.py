@@ -149,16 +149,17 @@ class DiesUnderLoad(Rated):
 
 @dataclass
 class AfterSwitch(Fault):
-    """Turns bad 5 s after the first request of a user: after the switch, and never before."""
+    """Turns bad ``after_s`` after the first request of a user: after the switch, and never before."""
 
     first_user_s: float | None = None
+    after_s = 5.0
 
     def live_traffic(self) -> None:
         self.first_user_s = self.first_user_s or now_s()
 
     def bad(self) -> bool:
         """Whether its time has come."""
-        return self.first_user_s is not None and now_s() - self.first_user_s >= 5
+        return self.first_user_s is not None and now_s() - self.first_user_s >= self.after_s
 
 
 class UnreadyAfterSwitch(AfterSwitch):
@@ -173,6 +174,12 @@ class Http500AfterSwitch(AfterSwitch):
 
     async def api(self) -> int:
         return 500 if self.bad() else 0
+
+
+class Http500LongAfterSwitch(Http500AfterSwitch):
+    """The same, when a team may already have stopped looking."""
+
+    after_s = 20.0
 
 
 FAULTS: dict[str, type[Fault]] = {
@@ -190,4 +197,5 @@ FAULTS: dict[str, type[Fault]] = {
     "dies-under-load": DiesUnderLoad,
     "unready-after-switch": UnreadyAfterSwitch,
     "http-500-after-switch": Http500AfterSwitch,
+    "http-500-20s-after-switch": Http500LongAfterSwitch,
 }

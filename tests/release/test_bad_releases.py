@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bluegreen.localkube import Cluster
+from tests.way_back import WayBack
 
 from .conftest import App, assert_nobody_felt_it
 
@@ -65,4 +66,8 @@ def test_an_image_that_turns_bad_after_the_switch_is_rolled_back(serving: App, f
     assert result.record["outcome"] == "rolled-back"
     assert result.first_bad_stage == "production"
     assert (result.record["colour_before"], result.record["colour_after"]) == ("blue", "blue")
+    back = WayBack.of(result.reports, result.record)
+    print(f"{fault}: {back}")
+    assert back.confirmed_s < 5, back  # the goal is 1 s, on a machine that does nothing else: python -m tests.bench
+    assert back.failing_s < 8, back  # the goal is 2 s
     assert serving.live_colour() == "blue"

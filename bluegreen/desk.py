@@ -1,0 +1,65 @@
+"""What every move of a release has at hand: the cluster, the journal, the lock, traffic, both colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bluegreen.access import Access
+from bluegreen.deployments import Deployments
+from bluegreen.errors import HarnessError
+from bluegreen.hooks import StepHooks
+from bluegreen.journal import Journal, Record, Step
+from bluegreen.kube import Kube
+from bluegreen.lock import Lock
+from bluegreen.settings import Settings
+from bluegreen.steps import Steps
+from bluegreen.traffic import Traffic
+from bluegreen.verdict import Outcome
+
+
+@dataclass
+class Desk:
+    """Everything a move needs at hand, for the holder of the lock."""
+
+    kube: Kube
+    settings: Settings
+    out_dir: Path
+    lock: Lock
+    journal: Journal
+    traffic: Traffic
+    deployments: Deployments
+    access: Access
+    steps: Steps
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # by colour
+    drain: dict[str, Any] = field(default_factory=dict)
+    hooks: StepHooks = field(default_factory=StepHooks)
+    moved: list[dict[str, Any]] = field(default_factory=list)  # each confirmed move forward, and back in a rehearsal
+
+    @property
+    def record(self) -> Record:
+        """The release under way."""
+        if self.journal.record is None:
+            raise HarnessError("No release is under way.")
+        return self.journal.record
+
+    def enter(self, step: Step, reason: str = "") -> None:
+        """Write the step down, if no hook refuses it and the lock is still held."""
+        self.lock.check()
+        self.hooks.entering(step)
+        self.lock.check()  # a hook may take its time
+        self.journal.enter(step, reason)
+        self.hooks.entered(step)
+
+    def rest(self, step: Step, outcome: Outcome, reason: str = "", kept_until: str = "") -> None:
+        """Write down how it ended, and what of it still stands on purpose."""
+        self.lock.check()
+        self.journal.rest(step, outcome, reason, kept_until)
+        self.hooks.entering(Step.CLOSED)
+
+    def close(self, outcome: Outcome) -> None:
+        """Write down how it ended."""
+        self.lock.check()
+        self.journal.close(outcome)
+        self.hooks.entering(Step.CLOSED)
