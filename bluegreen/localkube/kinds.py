@@ -98,6 +98,7 @@ class Kind:
 
 
 _CONNECT = ("create", "get")
+_PROXY = ("create", "delete", "get", "patch", "update")
 _POD_SUBRESOURCES = (
     Subresource("attach", _CONNECT, "PodAttachOptions", "", "v1"),
     Subresource("binding", ("create",), "Binding", "", "v1"),
@@ -105,6 +106,7 @@ _POD_SUBRESOURCES = (
     Subresource("exec", _CONNECT, "PodExecOptions", "", "v1"),
     Subresource("log", ("get",)),
     Subresource("portforward", _CONNECT, "PodPortForwardOptions", "", "v1"),
+    Subresource("proxy", _PROXY, "PodProxyOptions", "", "v1"),
     Subresource("resize", _READ_WRITE),
     STATUS,
 )
@@ -184,7 +186,7 @@ def _core() -> list[Kind]:
             "services",
             short_names=("svc",),
             categories=("all",),
-            subresources=(STATUS,),
+            subresources=(Subresource("proxy", _PROXY, "ServiceProxyOptions", "", "v1"), STATUS),
             fields=("spec.clusterIP", "spec.type"),
             field_refusal=_PLAIN_REFUSAL,
             create_on_update=True,

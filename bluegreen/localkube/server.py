@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bluegreen.localkube.resource_metrics import ResourceMetrics
 
 _LOG = logging.getLogger(__name__)
-_LONG = frozenset(["attach", "exec", "log", "portforward"])
+_LONG = frozenset(["attach", "exec", "log", "portforward", "proxy"])
 _HEALTH = frozenset(["/healthz", "/readyz", "/livez"])
 _NAMES = frozenset(
     ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
@@ -199,7 +199,7 @@ class ApiServer:
         named = _name_selected(query) if verb in ("list", "watch", "deletecollection") else ""
         self._require(user, target.attributes(verb or request.method.lower(), named))
         kind = paths.check_served(target, verb)
-        form = answers.form_of(request.headers.get("Accept", ""))
+        form = "" if target.subresource == paths.PROXY else answers.form_of(request.headers.get("Accept", ""))
         call = Call(
             request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods, self._metrics,
             strike, self._faults,

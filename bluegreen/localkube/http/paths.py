@@ -12,7 +12,9 @@ from bluegreen.localkube.status import ApiError
 
 _VERBS_ON_COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _VERBS_ON_OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_VERBS_ON_SUBRESOURCE = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
+_VERBS_ON_SUBRESOURCE = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+PROXY = "proxy"
+"""The subresource behind which a path goes on."""
 # namespaces/NAME/RESOURCE, except where RESOURCE is a subresource of the namespace itself
 _NAMESPACE_SUBRESOURCES = frozenset(["status", "finalize"])
 
@@ -31,7 +33,7 @@ class Target:
     def verb(self, method: str, *, watch: bool) -> str:
         """The verb a method means here; 405 where it means none."""
         table = _VERBS_ON_SUBRESOURCE if self.subresource else _VERBS_ON_OBJECT if self.name else _VERBS_ON_COLLECTION
-        verb = table.get(method, "")
+        verb = table.get("GET" if method == "HEAD" and self.subresource == PROXY else method, "")
         if watch and verb == "list":
             verb = "watch"
         return verb
@@ -63,7 +65,8 @@ def _target(group: str, version: str, parts: list[str]) -> Target | None:
         namespace, parts = parts[1], parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
     kind = by_path(group, version, resource)
-    if kind is not None and (len(parts) > 3 or not _fits(kind, namespace, name, inside=inside)):
+    too_long = len(parts) > 3 and subresource != PROXY
+    if kind is not None and (too_long or not _fits(kind, namespace, name, inside=inside)):
         kind = None
     return Target(kind, group, resource, namespace, name, subresource)
 

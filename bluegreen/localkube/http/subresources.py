@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bluegreen.localkube.controllers.disruption import evict
 from bluegreen.localkube.controllers.scheduler import bind
-from bluegreen.localkube.http import answers, channels, options, pods
+from bluegreen.localkube.http import answers, channels, options, pods, proxied
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.objects import Handler
 from bluegreen.localkube.status import bad_request, conflict
@@ -60,5 +60,7 @@ SUBRESOURCES: dict[tuple[str, str], Handler] = {
     ("Pod", "exec"): channels.exec_,
     ("Pod", "log"): pods.log,
     ("Pod", "portforward"): channels.portforward,
+    ("Pod", "proxy"): proxied.proxy,
+    ("Service", "proxy"): proxied.proxy,
 }
 """(kind, subresource) -> handler; what is not here is a view that objects.VERBS reads and writes."""

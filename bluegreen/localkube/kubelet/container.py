@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import secrets
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bluegreen import clock
 from bluegreen.localkube.images import Image
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bluegreen.localkube.kubelet.pod import PodRun
 
 Obj = dict[str, Any]
+T = TypeVar("T")
 MESSAGE_LIMIT = 4096  # bytes of a termination message
 MINIMUM_GRACE_S = 2.0  # what is left for SIGTERM after a preStop hook: the kubelet's number
 RUNTIME = (
@@ -79,14 +81,8 @@ class ContainerRun:
         self._started = ""
         self._hook_failure: str | None = None  # what a failed postStart hook of this instance said
         self._back_off = BackOff()
-        self._puller = Puller(
-            pod.machine.images,
-            str(spec["image"]),
-            spec.get("imagePullPolicy", "IfNotPresent"),
-            self._wait,
-            self.event,
-            lambda: pod.machine.faults.pull_delay_s,
-        )
+        self._redefined, self._anew = asyncio.Event(), False
+        self._puller = self._new_puller()
         if before and before.get("containerID"):
             self._resume(before)
 
@@ -99,6 +95,19 @@ class ContainerRun:
         if running := self.state.get("running"):
             self._started = running.get("startedAt", "")
             self.state = self._terminated(LOST, "Unknown")
+
+    def _new_puller(self) -> Puller:
+        machine, policy = self.pod.machine, self.spec.get("imagePullPolicy", "IfNotPresent")
+        return Puller(
+            machine.images, str(self.spec["image"]), policy, self._wait, self.event, lambda: machine.faults.pull_delay_s
+        )
+
+    def redefine(self, spec: Obj) -> None:
+        """The pod's object has another image for it: what runs, or waits for the old one, gives way."""
+        changed, self.spec = spec["image"] != self.spec["image"], spec
+        if changed:
+            self._puller, self._back_off = self._new_puller(), BackOff()
+            self._redefined.set()
 
     def begin_anew(self) -> None:
         """Run once more what had ended: an init container of a pod whose machine was restarted."""
@@ -168,7 +177,7 @@ class ContainerRun:
         """Run it, again and again as the restart policy says; gives how it ended for good."""
         before = self.state.get("terminated")
         ended = Exit(before["exitCode"]) if before else await self._once()
-        while self._again(ended):
+        while self._anew or self._again(ended):
             await self._pause(clock.now_s())
             ended = await self._once()
         return ended
@@ -186,18 +195,38 @@ class ContainerRun:
             title, waits = self.pod.title, go_duration(self._back_off.current_s)
             self._wait("CrashLoopBackOff", f"back-off {waits} restarting failed container={self.name} pod={title}")
             self.event("Warning", "BackOff", f"Back-off restarting failed container {self.name} in pod {title}")
-            await asyncio.sleep(remaining_s)
+            await self._unless_redefined(asyncio.sleep(remaining_s, True))
         self._back_off.advance(clock.now_s())
 
     async def _once(self) -> Exit:
         """One life: until the program has ended, whatever ended it."""
-        image = await self._puller.image()
-        container_id, spec = await self._configured(image)
+        found = None
+        while found is None:
+            self._redefined.clear()
+            found = await self._unless_redefined(self._prepared())
+        image, container_id, spec = found
+        self._anew = False
         try:
             await self._start(image, container_id, spec)
         except StartError as error:
             return await self._failed_to_start(error)
         return await self._watch()
+
+    async def _unless_redefined(self, waiting: Coroutine[Any, Any, T]) -> T | None:
+        """What is waited for; None when the container was redefined before it came."""
+        task, redefined = asyncio.ensure_future(waiting), asyncio.ensure_future(self._redefined.wait())
+        try:
+            await asyncio.wait([task, redefined], return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            for each in (task, redefined):
+                each.cancel()
+            await asyncio.gather(task, redefined, return_exceptions=True)
+
+    async def _prepared(self) -> tuple[Image, str, ContainerSpec | None]:
+        """The image, a new instance's id, and what it runs."""
+        image = await self._puller.image()
+        return image, *await self._configured(image)
 
     async def _configured(self, image: Image) -> tuple[str, ContainerSpec | None]:
         """A new instance's id and what it runs, once everything that it names is there."""
@@ -277,22 +306,32 @@ class ContainerRun:
         return Exit(128)
 
     async def _watch(self) -> Exit:
-        """Wait for the end of the running program; a failed startup or liveness probe brings it about."""
+        """Wait for the end of the running program; a failed startup or liveness probe, or another image, bring it."""
         assert self.instance is not None
-        if self._prober:
-            sick: asyncio.Future[Any] = asyncio.ensure_future(self._prober.outcome.unhealthy.wait())
-            try:
-                await asyncio.wait([self.instance.ended, sick], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sick.cancel()
-            if not self.instance.ended.done():
-                await self._kill_unhealthy(self._prober.outcome.failed or Kind.LIVENESS)
+        signs = [self._redefined] if self.sidecar or not self.init else []
+        signs += [self._prober.outcome.unhealthy] if self._prober else []
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(sign.wait()) for sign in signs]
+        try:
+            await asyncio.wait([self.instance.ended, *waits], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        if not self.instance.ended.done():
+            await self._replace()
         ended = await asyncio.shield(self.instance.ended)
         self._record_end(ended)
         if self._hook_failure is not None and self._again(ended):
             self._wait("PostStartHookError", self._hook_failure)
         self._hook_failure = None
         return ended
+
+    async def _replace(self) -> None:
+        """Stop what runs, because it is sick or because it is to be something else, whatever the restart policy."""
+        if self._redefined.is_set():
+            self._anew = True
+            await self.stop(Grace(self.pod.grace_s), f"Container {self.name} definition changed, will be restarted")
+        elif self._prober:
+            await self._kill_unhealthy(self._prober.outcome.failed or Kind.LIVENESS)
 
     async def _kill_unhealthy(self, kind: Kind) -> None:
         probe = self.spec.get(kind) or {}

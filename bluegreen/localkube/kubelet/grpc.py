@@ -16,7 +16,7 @@ from bluegreen.localkube.kubelet.hpack import Decoder, literal
 
 Obj = dict[str, Any]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-AGAIN_S = 0.05  # before another attempt to connect within the probe's time; a choice
+AGAIN_S = 0.2  # before another attempt to connect within the probe's time; a choice
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 STREAM = 1

@@ -82,7 +82,9 @@ async def tcp_connect(action: Obj, place: Place, timeout_s: float) -> Answer:
     except TimeoutError:
         return Answer(False, f"dial tcp {host}:{port}: i/o timeout")
     except OSError as error:
-        return Answer(False, f"dial tcp {host}:{port}: {_words(error)}", refused=error.errno == errno.ECONNREFUSED)
+        return Answer(
+            False, f"dial tcp {host}:{port}: {connection_words(error)}", refused=error.errno == errno.ECONNREFUSED
+        )
     writer.close()
     return Answer(True)
 
@@ -108,7 +110,7 @@ async def http_get(action: Obj, place: Place, timeout_s: float | None, agent: st
     except ConnectionRefusedError:
         return Answer(False, f'Get "{url}": dial tcp {host}:{port}: connect: connection refused', refused=True)
     except OSError as error:
-        return Answer(False, f'Get "{url}": {_words(error)}')
+        return Answer(False, f'Get "{url}": {connection_words(error)}')
     if 200 <= status < 400:
         return Answer(True)
     return Answer(False, f"HTTP probe failed with statuscode: {status}", answered=True)
@@ -182,7 +184,7 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def _words(error: OSError) -> str:
+def connection_words(error: OSError) -> str:
     """A failed connection in Go's words."""
     if isinstance(error, ssl.SSLError):
         in_clear = error.reason in NO_TLS

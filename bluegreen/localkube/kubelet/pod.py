@@ -134,12 +134,20 @@ class PodRun:
         """The pod's object changed."""
         before, self.pod = self.pod, pod
         meta = pod["metadata"]
+        if pod["spec"] != before["spec"]:
+            self._redefine(pod["spec"])
         if meta.get("deletionTimestamp"):
             self.stop(float(meta.get("deletionGracePeriodSeconds") or 0))
         if any(meta.get(key) != before["metadata"].get(key) for key in ("labels", "annotations")):
             self.refresh_volumes()
         if (pod.get("status") or {}).get("conditions") != (before.get("status") or {}).get("conditions"):
             self.touch()  # somebody else's readiness gate
+
+    def _redefine(self, spec: Obj) -> None:
+        """Images are what may change in containers."""
+        specs = {each["name"]: each for each in [*(spec.get("initContainers") or ()), *spec["containers"]]}
+        for container in self.containers:
+            container.redefine(specs[container.name])
 
     def stop(self, grace_s: float) -> None:
         """Bring it to its end within the grace period; again with less time makes it quicker."""
