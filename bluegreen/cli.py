@@ -194,6 +194,7 @@ def _described(cluster: Cluster) -> str:
         "log": cluster.state.log,
     }
     lines = [f"{_title(cluster)} runs.", *(f"  {key + ':':<12} {value}" for key, value in facts.items())]
+    lines += cluster_faults.status(cluster)
     return "\n".join(lines)
 
 

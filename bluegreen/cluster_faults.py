@@ -71,7 +71,7 @@ def fields_of(kind: str, given: Iterable[str]) -> dict[str, str]:
 
 def sentence(fault: dict[str, Any]) -> str:
     """One fault on one line: its name, what is said of it, and what it struck."""
-    values = {k: v for k, v in fault.items() if k not in ("name", "kind", *_COUNTED)}
+    values = {k: v for k, v in fault.items() if k not in ("name", "kind", "pod", *_COUNTED)}
     title = fault["name"] if fault["name"].partition(":")[0] == fault["kind"] else f"{fault['name']} ({fault['kind']})"
     said = "  ".join([title, *(f"{name}={_shown(value)}" for name, value in values.items())])
     return f"{said}  struck {fault['struck']} of {fault['seen']}" if fault.get("seen") else said
@@ -81,13 +81,22 @@ def _shown(value: Any) -> str:
     return ",".join(value) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def status(cluster: Cluster) -> list[str]:
+    """What ``cluster status`` says of faults: nothing when none is set."""
+    try:
+        return [f"  {'fault:':<12} {sentence(fault)}" for fault in cluster.faults()]
+    except faults.FaultRefusedError:  # a cluster of other code, or one that just ends
+        return []
+
+
 # -- commands ----------------------------------------------------------------------------------------------------------
 def set_fault(arguments: argparse.Namespace) -> int:
     """``cluster fault set``."""
     fields = fields_of(arguments.kind, arguments.fields)
     fault = _cluster(arguments.name).set_fault(arguments.kind, fields.pop("name", ""), **fields)
-    print(sentence(fault))
-    if faults.KINDS[arguments.kind].lasting:
+    lasting = faults.KINDS[arguments.kind].lasting
+    print(sentence(fault) if lasting else f"Done: {sentence(fault)}")
+    if lasting:
         print(f"End it: bluegreen cluster fault clear {fault['name']}{_option(arguments.name)}")
     return 0
 

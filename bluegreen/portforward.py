@@ -105,7 +105,8 @@ class Forwards:
     def _connect(self, pod: str, port: int) -> Any:
         """A websocket whose other end is a port of a pod."""
         path = RESOURCES["Pod"].path(self._kube.namespace, pod, "portforward")
-        return self._kube.transport.websocket(path, [("ports", str(port))], f"forward to port {port} of pod {pod}")
+        what = f"forward to port {port} of pod {pod}"
+        return self._kube.transport.websocket(path, [("ports", str(port))], what, repeatable=True)
 
 
 def relay(client: socket.socket, remote: Any) -> None:

@@ -44,6 +44,8 @@ def test_faults_are_set_listed_and_cleared(
     assert f"bluegreen cluster fault clear flaky --name {cluster.name}" in out
     assert run("set", "latency", "0.1", "client=nobody")[0] == 0
     assert [line.split()[0] for line in run("list")[1].splitlines()] == ["flaky", "latency"]
+    assert cli.main(["cluster", "status", "--name", cluster.name]) == 0
+    assert "fault:       flaky (requests)  share=0.2" in capsys.readouterr().out
     code, _, err = run("set", "requests", "2")
     assert (code, "share='2'" in err) == (4, True)
     assert run("set", "fire")[0] == 4

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,9 +21,12 @@ from bluegreen.kube import (
     Kube,
     NotFound,
     Unauthorized,
+    Unreachable,
     connect_handle,
 )
+from bluegreen.kube.execution import execute
 from bluegreen.localkube import Cluster
+from bluegreen.portforward import Forward, Forwards
 
 NUMBERS = itertools.count()
 
@@ -167,6 +171,62 @@ def test_permissions_and_events_are_asked_for(kube: Kube) -> None:
 
 def test_no_metrics_are_no_error(kube: Kube) -> None:
     assert kube.pod_metrics() == {}
+
+
+@pytest.fixture
+def pod(kube: Kube) -> str:
+    """A pod that runs, serves on port 8080 and has nothing to do."""
+    address = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    container = {"name": "app", "image": "gremlinsai/backend:v1.0.0", "env": [address]}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 1}
+    kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+    kube.wait("Pod", _running, fields="metadata.name=p", deadline=Deadline(30), awaited="a running pod")
+    return "p"
+
+
+def _running(found: list[dict[str, Any]]) -> bool | None:
+    return True if found and found[0].get("status", {}).get("phase") == "Running" else None
+
+
+@pytest.fixture
+def failing(cluster: Cluster) -> Iterator[Callable[[str, float], None]]:
+    """Make a share of what is asked of pods fail in one way."""
+    yield (
+        lambda answers, share: (
+            cluster.set_fault("requests", share=share, answers=answers, resources="pods", verbs="get", seed=2) and None
+        )
+    )
+    cluster.clear_faults()
+
+
+def test_an_exec_that_was_not_begun_is_begun_again(kube: Kube, pod: str, failing: Callable[..., None]) -> None:
+    failing("429", 0.6)
+    said = [execute(kube, pod, "app", ["echo", "hello"], 20).output.strip() for _ in range(3)]
+    assert said == ["hello"] * 3
+
+
+def test_an_exec_that_may_have_begun_is_not_begun_again(kube: Kube, pod: str, failing: Callable[..., None]) -> None:
+    failing("cut-after", 1)
+    with pytest.raises(Unreachable):
+        execute(kube, pod, "app", ["echo", "hello"], 20)
+
+
+def test_what_refuses_an_exec_is_told_apart(kube: Kube, pod: str) -> None:
+    with pytest.raises(NotFound):
+        execute(kube, "nobody", "app", ["true"], 5)
+
+
+def test_a_forward_is_opened_again_while_the_server_fails(kube: Kube, pod: str, failing: Callable[..., None]) -> None:
+    failing("503,cut-before", 0.5)
+    forwards = Forwards(kube)
+    try:
+        host, port = forwards.open(Forward(pod=pod, port=8080))
+        for _ in range(4):
+            with socket.create_connection((host, port), timeout=20) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert client.recv(9) == b"HTTP/1.1 "
+    finally:
+        forwards.close()
 
 
 def test_warnings_of_the_server_are_kept(kube: Kube) -> None:

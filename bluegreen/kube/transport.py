@@ -104,17 +104,44 @@ class Transport:
             raise from_status(what, response.status, _json_object(response.data))
         return response
 
-    def websocket(self, path: str, query: Sequence[tuple[str, str]], what: str) -> Any:
-        """An open websocket (of websocket-client, as the official client opens it); raises ``Unreachable``."""
+    def websocket(self, path: str, query: Sequence[tuple[str, str]], what: str, *, repeatable: bool = False) -> Any:
+        """An open websocket (of websocket-client, as the official client opens it); raises ``KubeError``.
+
+        Opening it is repeated as a request is. ``repeatable``: that begins nothing (a port-forward does not, an exec
+        does).
+        """
+        url = self._url(path, query)
+        started_s, failures = clock.now_s(), 0
+        while True:
+            opened = self._open_websocket(url, what)
+            if not isinstance(opened, Failure):
+                return opened
+            failures += 1
+            pause_s = self.policy.pause_s(failures, opened.retry_after_s)
+            once = not (repeatable or opened.not_done)
+            if once or self.policy.over(failures, clock.now_s() - started_s, pause_s):
+                raise opened.error
+            clock.sleep_s(pause_s)
+
+    def _open_websocket(self, url: str, what: str) -> Any:
         from kubernetes.stream.ws_client import create_websocket, get_websocket_url
-        from websocket import WebSocketException
+        from websocket import WebSocketBadStatusException, WebSocketException, setdefaulttimeout
 
         headers = {"authorization": self.headers().get("Authorization", "")}
-        url = get_websocket_url(self._url(path, query))
+        setdefaulttimeout(READ_TIMEOUT_S)  # the official client gives it no time-out of its own
         try:
-            return create_websocket(self._client.configuration, url, headers)
+            opened = create_websocket(self._client.configuration, get_websocket_url(url), headers)
+        except WebSocketBadStatusException as refusal:
+            error = from_status(what, refusal.status_code, _json_object(refusal.resp_body or b""))
+            if not isinstance(error, Unreachable):
+                raise error from None
+            after_s = retry.retry_after_s((refusal.resp_headers or {}).get("retry-after"))
+            return Failure(error, refusal.status_code in retry.NOT_DONE, after_s)
         except (OSError, WebSocketException) as problem:
-            raise Unreachable(f"Cannot {what}: {str(problem).splitlines()[0]}.") from None
+            said = (str(problem) or type(problem).__name__).splitlines()[0]
+            return Failure(Unreachable(f"Cannot {what}: {said}."), isinstance(problem, ConnectionRefusedError))
+        opened.settimeout(None)  # how long to wait for what comes is its reader's to say
+        return opened
 
     def close(self) -> None:
         """Close the connections."""

@@ -28,11 +28,15 @@ def ask(
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
-        answer = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as problem:
+        status, content = response.status, response.read()
+    except (OSError, http.client.HTTPException) as problem:
         raise FaultRefusedError(f"The embedded cluster did not answer: {problem}.") from None
     finally:
         connection.close()
-    if response.status != 200:
-        raise FaultRefusedError(f"The embedded cluster refused: {answer.get('message')}.", response.status)
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        raise FaultRefusedError("The embedded cluster knows no faults: it was started by other code.") from None
+    if status != 200:
+        raise FaultRefusedError(f"The embedded cluster refused: {str(answer.get('message')).rstrip('.')}.", status)
     return answer
