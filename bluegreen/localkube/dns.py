@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import ipaddress
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from bluegreen.localkube.kinds import KINDS, Obj
 from bluegreen.localkube.slices import Slices, ready_endpoints
@@ -27,6 +27,7 @@ A, CNAME, SOA, AAAA, SRV, ANY = 1, 5, 6, 28, 33, 255
 IN = 1
 NOERROR, FORMERR, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 3, 4, 5
 UDP_LIMIT = 512  # bytes of an answer over UDP without EDNS (RFC 1035)
+_SERVERS = 3  # a resolver asks no more
 _HEADER = struct.Struct("!6H")
 
 
@@ -241,3 +242,22 @@ def resolv_conf(host: str, address: str, namespace: str) -> str:
     own = next((line.split()[1:] for line in host.splitlines() if line.split()[:1] == ["search"]), [])
     lines = [f"search {' '.join([searched, *own])}", f"nameserver {address}", *servers[:2], "options ndots:5"]
     return "\n".join(lines) + "\n"
+
+
+def with_config(text: str, config: Mapping[str, Any]) -> str:
+    """A resolv.conf with what a pod's dnsConfig adds: servers and searches behind, options by name in their place."""
+    found: dict[str, list[str]] = {"nameserver": [], "search": [], "options": []}
+    for line in text.splitlines():
+        key, *values = line.split() or [""]
+        if key in found:
+            found[key] += values
+    servers = list(dict.fromkeys([*found["nameserver"], *(config.get("nameservers") or ())]))
+    searches = list(dict.fromkeys([*found["search"], *(config.get("searches") or ())]))
+    options = {option.partition(":")[0]: option for option in found["options"]}
+    for option in config.get("options") or ():
+        value = option.get("value")
+        options[option["name"]] = option["name"] if value is None else f"{option['name']}:{value}"
+    lines = [f"search {' '.join(searches)}"] if searches else []
+    lines += [f"nameserver {server}" for server in servers[:_SERVERS]]
+    lines += [f"options {' '.join(options.values())}"] if options else []
+    return "".join(f"{line}\n" for line in lines)

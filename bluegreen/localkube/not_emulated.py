@@ -25,13 +25,23 @@ NOT_EMULATED: tuple[Gap, ...] = (
     ),
     Gap(
         "Security contexts",
-        "users and groups are honoured where the cluster runs as root; capabilities, seccomp and a read-only root "
-        "file system are only stored.",
+        "users and groups are honoured where the cluster runs as root; privileged, capabilities, seccomp, AppArmor and "
+        "SELinux profiles, sysctls and a read-only root file system are stored, with a warning.",
+    ),
+    Gap(
+        "Namespaces and details of a machine",
+        "hostPID, hostIPC, hostUsers, shareProcessNamespace, setHostnameAsFQDN, hostPort, stdin and tty of containers, "
+        "mount propagation and limits of ephemeral storage are stored, with a warning.",
+    ),
+    Gap("Dynamic resource allocation, Windows", "a pod that asks for claims or for Windows is refused."),
+    Gap(
+        "External addresses, source ranges and client addresses of Services",
+        "externalIPs, loadBalancerSourceRanges and externalTrafficPolicy Local are stored, with a warning.",
     ),
     Gap("NetworkPolicy", "stored and validated, with a warning and an event: traffic is not filtered."),
     Gap("Ingress", "stored and validated, with a warning: no controller routes by it."),
     Gap("TLS at a load balancer", "a LoadBalancer Service is a loopback address that forwards bytes."),
-    Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with an event; IPv6 is refused."),
+    Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with a warning; IPv6 is refused."),
     Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
     Gap("Pod priority and preemption", "stored: a pod that does not fit waits, and nobody makes room for it."),
     Gap("Autoscaling by custom or external metrics", "the autoscaler says that no such API is registered."),

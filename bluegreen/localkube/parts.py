@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
+from bluegreen.localkube import unemulated_fields
 from bluegreen.localkube.authority import Authority
 from bluegreen.localkube.bootstrap import bootstrap
 from bluegreen.localkube.controllers import Manager
@@ -50,6 +51,7 @@ def of(
     stack.callback(store.close)
     registry = Registry(store)
     stack.callback(network.follow(registry))
+    registry.admission.append(unemulated_fields.refuse)
     api = listening.getsockname()
     bootstrap(registry, address=network.kubernetes_address, api_host=api[0], api_port=api[1])
     authority = Authority(store, admin_token(state))

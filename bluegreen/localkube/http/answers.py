@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ JSON = "application/json"
 YAML = "application/yaml"
 _ACCEPTABLE = "only the following media types are accepted: application/json, application/yaml"
 _HEAD = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+_WARNINGS = 4096  # bytes of all warnings of an answer, as in kube-apiserver: clients bound a header
 _ONE_PIECE = 64 * 1024  # bytes; larger answers wait for their client to take them
 _FORMS = {"PartialObjectMetadata", "PartialObjectMetadataList"}
 
@@ -142,4 +144,6 @@ def warning_headers(warnings: list[str]) -> dict[str, str] | None:
         return None
     quoted = [text_.replace("\\", "\\\\").replace('"', '\\"') for text_ in warnings]
     clean = ["".join(char for char in each if char.isprintable()) for each in quoted]
-    return {"Warning": ", ".join(f'299 - "{each}"' for each in clean)}
+    lengths = accumulate(len(each.encode()) for each in clean)
+    kept = [each for each, length in zip(clean, lengths, strict=True) if length <= _WARNINGS]
+    return {"Warning": ", ".join(f'299 - "{each}"' for each in kept or [clean[0][:_WARNINGS]])}

@@ -9,7 +9,7 @@ from functools import partial
 import orjson
 from aiohttp import web
 
-from bluegreen.localkube import scale, selectors
+from bluegreen.localkube import scale, selectors, unemulated_fields
 from bluegreen.localkube.http import answers, disturbed, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
@@ -34,6 +34,12 @@ def _warn(call: Call) -> None:
     warning = WRITE_WARNINGS.get(call.kind.kind)
     if warning:
         call.warnings.append(warning)
+
+
+def _warn_of_fields(call: Call, stored: Obj) -> None:
+    """Say which fields of what was written do nothing here."""
+    if not call.target.subresource:
+        call.warnings += unemulated_fields.warnings(call.kind.kind, stored)
 
 
 def _headers(call: Call) -> dict[str, str] | None:
@@ -123,6 +129,7 @@ async def create(call: Call) -> web.StreamResponse:
         return answers.document(call.authority.review(call.kind, call.user, obj, call.target.namespace), 201, call.form)
     _warn(call)
     made = call.registry.create(call.kind, call.target.namespace, obj, manager=asked.manager, dry_run=asked.dry_run)
+    _warn_of_fields(call, made)
     return _answer(call, made, 201)
 
 
@@ -138,6 +145,7 @@ async def update(call: Call) -> web.StreamResponse:
         call.kind, target.namespace, target.name, obj, manager=asked.manager, subresource=target.subresource,
         dry_run=asked.dry_run,
     )  # fmt: skip
+    _warn_of_fields(call, stored)
     return _answer(call, stored, 200 if existed else 201)
 
 
@@ -160,6 +168,7 @@ async def patch(call: Call) -> web.StreamResponse:
         subresource=target.subresource, dry_run=asked.dry_run,
         decode=lambda patched: patch_bodies.checked(call.kind, patched, given, call.warnings),
     )  # fmt: skip
+    _warn_of_fields(call, stored)
     return _answer(call, stored, 201 if created else 200)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bluegreen.localkube.dns import Dns, resolv_conf
+from bluegreen.localkube.dns import Dns, resolv_conf, with_config
 from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet.cgroups import Cgroups
@@ -109,13 +109,20 @@ class Machine:
 
     def resolv_conf(self, pod: Obj) -> str | None:
         """The text of a pod's /etc/resolv.conf; None where it sees the host's."""
-        if self.dns is None or not self.dns.open or pod["spec"].get("dnsPolicy") in ("Default", "None"):
+        policy, config = pod["spec"].get("dnsPolicy"), pod["spec"].get("dnsConfig")
+        if policy == "None":
+            return with_config("", config or {})
+        own = policy == "Default" or self.dns is None or not self.dns.open
+        if own and not config:
             return None
         try:
             host = HOST_RESOLV_CONF.read_text()
         except OSError:
             host = ""
-        return resolv_conf(host, self.dns.address, pod["metadata"]["namespace"])
+        if own or self.dns is None:
+            return with_config(host, config or {})
+        text = resolv_conf(host, self.dns.address, pod["metadata"]["namespace"])
+        return with_config(text, config) if config else text
 
 
 def node_says_ready(node: Obj) -> bool:
