@@ -77,7 +77,8 @@ def _document(parts: list[str]) -> Obj | None:
 def version() -> Obj:
     """``/version``."""
     built = {"gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z"}
-    system = f"{platform.system().lower()}/{platform.machine()}"
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())  # as Go names them
+    system = f"{platform.system().lower()}/{machine}"
     made = {"goVersion": "", "compiler": f"python{platform.python_version()}", "platform": system}
     return VERSION | built | made
 

@@ -59,7 +59,9 @@ def test_only_the_token_lets_in(served: Served, header: str) -> None:
 
 def test_health_and_version_are_public(served: Served) -> None:
     with served.client(token="") as client:
-        assert [client.get(path).text for path in ("/healthz", "/readyz", "/livez")] == ["ok"] * 3
+        assert [client.get(path).text for path in ("/healthz", "/readyz", "/livez", "/livez/ping")] == ["ok"] * 4
+        assert client.get("/readyz?verbose").text == "[+]ping ok\n[+]log ok\n[+]etcd ok\nreadyz check passed\n"
+        assert client.get("/livez/other").status_code != 200
         assert client.get("/version").json()["major"] == "1"
         assert client.get("/api").status_code == 401
 

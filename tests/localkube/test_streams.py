@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import sys
 import uuid
@@ -161,7 +162,13 @@ def test_what_cannot_be_streamed_is_refused_before(pod: Pod, query: str) -> None
 
 def test_a_program_that_is_not_there_is_told(pod: Pod) -> None:
     status = json.loads(pod.talk("exec?stdout=1&command=no-such-program", collected)[3])
-    assert (status["status"], status["code"]) == ("Failure", 500)
+    assert (status["code"], status["reason"]) == (500, "InternalError")
+    words = re.sub(r'"[0-9a-f]{64}"', '"ID"', status["message"])
+    assert words == (  # containerd's, through the kubelet's streaming server
+        "Internal error occurred: error executing command in container: failed to exec in container: failed to start "
+        'exec "ID": OCI runtime exec failed: exec failed: unable to start container process: exec: '
+        '"no-such-program": executable file not found in $PATH: unknown'
+    )
 
 
 def test_a_port_is_two_channels(pod: Pod) -> None:

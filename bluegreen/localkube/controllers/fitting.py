@@ -71,9 +71,11 @@ def refusal(pod: Obj, states: Sequence[NodeState]) -> str:
     misfits = [found for found in (misfit(pod, state, states) for state in states) if found]
     reasons = Counter(reason for found in misfits for reason in found.reasons)
     victims = Counter(_NO_VICTIMS if found.evictable else _NOT_HELPFUL for found in misfits)
-    return f"{_histogram(len(states), reasons)} preemption: {_histogram(len(states), victims)}"
+    return f"{_histogram(len(states), reasons)} {_NO_CLAIMS}, preemption: {_histogram(len(states), victims)}"
 
 
+# What the plugin for dynamic resources, on since Kubernetes 1.34 and asked first, says of a pod that claims none.
+_NO_CLAIMS = "no new claims to deallocate"
 _NO_VICTIMS, _NOT_HELPFUL = (
     "No preemption victims found for incoming pod",
     "Preemption is not helpful for scheduling",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,6 +20,8 @@ from bluegreen.localkube.http import options, spdy
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.pods import Program, door
 from bluegreen.localkube.kinds import Obj
+from bluegreen.localkube.kubelet.handlers import exec_refusal
+from bluegreen.localkube.kubelet.launch import StartError
 from bluegreen.localkube.kubelet.logs import LogOptions
 from bluegreen.localkube.status import ApiError, bad_request
 
@@ -165,10 +168,21 @@ async def _say_end(socket: web.WebSocketResponse, program: Program) -> None:
     try:
         code = await program.ended
     except Exception as error:
-        status = ApiError(500, "InternalError", f"error executing command in container: {error}", {}).as_status()
+        status = _not_executed(error)
     else:
         status = _SUCCESS if code == 0 else _exit_status(code)
     await _send(socket, ERROR, orjson.dumps(status))
+
+
+def _not_executed(error: Exception) -> Obj:
+    """A program that could not be started, as the runtime and the kubelet's streaming server word it."""
+    why = str(error)
+    if isinstance(error, StartError):
+        started = f'failed to start exec "{secrets.token_hex(32)}"'
+        why = f"failed to exec in container: {started}: {exec_refusal(error)}: unknown"
+    cause = f"error executing command in container: {why}"
+    details = {"causes": [{"message": cause}]}
+    return ApiError(500, "InternalError", f"Internal error occurred: {cause}", details).as_status()
 
 
 def _exit_status(code: int) -> Obj:

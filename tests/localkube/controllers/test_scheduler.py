@@ -31,8 +31,12 @@ def why(cluster: Cluster, name: str) -> str:
     return found[-1]
 
 
-VICTIMS = "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
-HELPLESS = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+VICTIMS = (
+    "no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+)
+HELPLESS = (
+    "no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+)
 
 
 def test_binds_and_tells(cluster: Cluster) -> None:
@@ -120,7 +124,7 @@ def test_wishes_for_nodes(cluster: Cluster) -> None:
     assert (node_of(cluster, "selects"), node_of(cluster, "avoids")) == ("other", "other")
     assert why(cluster, "lost") == (
         "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
-        " preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+        " no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
     )
 
 
