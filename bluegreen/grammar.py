@@ -119,6 +119,13 @@ def ratio(value: str) -> float:
     return float(value)
 
 
+def rate(value: str) -> float:
+    """A number of requests a second, above 0."""
+    if not _DECIMAL.fullmatch(value) or not 0 < float(value) <= 1_000_000:
+        raise Refused("it is not a number above 0 and up to 1000000.", "Write requests a second, for example 300.")
+    return float(value)
+
+
 _QUANTITY = re.compile(r"(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?P<suffix>[KMGTPE]i|[munkMGTPE]|[eE][+-]?[0-9]{1,2})?")
 _FACTORS = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _FACTORS |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", start=1)}
@@ -319,6 +326,20 @@ def file(value: str) -> Path:
     if not path.is_file():
         raise Refused("there is no such file.", "Name a file that exists, or leave the setting out.")
     return path
+
+
+def existing_file(*endings: str) -> Parse:
+    """A file that is there, with one of these endings."""
+
+    def parse(value: str) -> Path:
+        path = Path(value).expanduser()
+        if path.suffix not in endings:
+            raise Refused("its name says neither YAML nor TOML.", f"Name a file that ends in {', '.join(endings)}.")
+        if not path.is_file():
+            raise Refused("there is no such file.", "Name a file that exists, or leave the setting out.")
+        return path
+
+    return parse
 
 
 def output_directory(value: str) -> Path:

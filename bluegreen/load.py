@@ -13,9 +13,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ the 30 at which the bundled bad images show what is wrong with them, and an eigh
 
 START_AND_END_S = 30.0
 """How much longer than asked locust may take to start and to write its report, when no deadline is given."""
+
+LOOK_EVERY_S = 0.25
+"""A choice: how often is looked whether a test is decided before its time; its figures come twice a second."""
 
 # All that locust's process gets of our environment: no secret, and none of locust's own LOCUST_* settings.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE")
@@ -55,6 +59,7 @@ class Endpoint:
     p95_ms: float
     p99_ms: float
     max_ms: float
+    histogram_ms: Mapping[int, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,11 @@ class LoadResult:
     """The figures of a load test, its warm-up left out.
 
     ``p50_ms`` and so on count from the moment a request was due, so that a stall shows in them. ``late`` and
-    ``dropped``: arrivals that the generator made late, or left out. ``histogram_ms``: answers by whole milliseconds.
+    ``dropped``: arrivals that came late, whoever's fault, or were left out; ``overslept``: those of the late ones that
+    the generator itself made late. ``lag_*_ms``: how late the generator's event loop woke up, which is part of every
+    latency and no fault of the application's; ``cpu_warning``: locust found its own CPU exhausted.
+    ``histogram_ms``: answers by whole milliseconds. ``stopped_early``: why the test was ended before its time.
+    ``samples``: where sides were compared, the times of each side's good answers, by ``SIDE METHOD /path``.
     ``report``: locust's own page.
     """
 
@@ -93,10 +102,40 @@ class LoadResult:
     errors: tuple[Failure, ...]
     histogram_ms: Mapping[int, int]
     report: str = ""
+    overslept: int = 0
+    lag_p50_ms: float = 0.0
+    lag_p95_ms: float = 0.0
+    lag_p99_ms: float = 0.0
+    cpu_warning: bool = False
+    workers: int = 0
+    stopped_early: str = ""
+    samples: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The result as it goes into release.json."""
-        return asdict(self)
+        """The result as it goes into release.json; without the single times and the endpoints' histograms."""
+        told = {key: value for key, value in asdict(self).items() if key != "samples"}
+        for endpoint in told["endpoints"]:
+            del endpoint["histogram_ms"]
+        return told
+
+
+Hopeless = Callable[[LoadResult, float], str]
+"""Given the figures so far and the greatest number of requests still to come: why the test is decided, or ''."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a load test asks, and of whom.
+
+    ``requests``: as ``METHOD /path [JSON]``; API_PATHS when empty. ``sides``: where two releases are compared, each
+    side's URLs; ``versions``: what each side must answer with, where it states a version.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=lambda: dict(MARK))
+    requests: Sequence[str] = ()
+    sides: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(
@@ -107,26 +146,65 @@ def run(
     headers: Mapping[str, str] = MARK,
     deadline: Deadline | None = None,
     requests: Sequence[str] = (),
+    hopeless: Hopeless | None = None,
 ) -> LoadResult:
     """Ask ``url`` for LOAD_TEST_DURATION seconds and give the figures; locust's own report goes into ``out_dir``.
 
-    ``requests``: what to ask, as ``METHOD /path [JSON]``; API_PATHS when empty.
+    ``requests``: what to ask, as ``METHOD /path [JSON]``; API_PATHS when empty. ``hopeless`` may end it early.
     Whatever ends this call ends locust and all its children too.
 
     Raises:
         TimeoutExpiredError: locust was not done at the deadline.
         LoadTestError: locust wrote no figures.
     """
+    plan = Plan(url, headers, requests)
+    return run_plan(settings, plan, out_dir, deadline=deadline, hopeless=hopeless)
+
+
+def run_plan(
+    settings: Settings,
+    plan: Plan,
+    out_dir: Path,
+    *,
+    name: str = "locust",
+    deadline: Deadline | None = None,
+    hopeless: Hopeless | None = None,
+) -> LoadResult:
+    """The same for any plan; the files in ``out_dir`` are named after ``name``."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    summary = out_dir / "locust.json"
+    summary = out_dir / f"{name}.json"
     summary.unlink(missing_ok=True)
-    asked = requests or [f"GET {path}" for path in settings.api_paths.split()]
-    command = _command(settings, url, out_dir, headers, asked)
     deadline = deadline or Deadline(settings.load_test_duration + START_AND_END_S)
-    _run_to_end(command, out_dir, deadline)
+    with tempfile.TemporaryDirectory() as folder:
+        watch = _Watch(Path(folder) / "progress.json", settings, hopeless)
+        command = [*_command(settings, plan, out_dir / name), "--progress-file", str(watch.file)]
+        _run_to_end(command, out_dir / f"{name}.log", deadline, watch.look)
     if not summary.exists():
-        raise LoadTestError(f"The load test wrote no figures: {_last_words(out_dir / 'locust.log')}")
-    return read(json.loads(summary.read_text()), report=str(out_dir / "locust.html"))
+        raise LoadTestError(f"The load test wrote no figures: {_last_words(out_dir / f'{name}.log')}")
+    report = str(out_dir / f"{name}.html")
+    return read(json.loads(summary.read_text()), report=report, stopped_early=watch.decided)
+
+
+@dataclass
+class _Watch:
+    """Looks at a running test's figures, and says once when it is decided."""
+
+    file: Path
+    settings: Settings
+    hopeless: Hopeless | None
+    decided: str = ""
+
+    def look(self) -> bool:
+        """Whether the test is to end now."""
+        if self.hopeless is None or self.decided or not self.file.exists():
+            return False
+        so_far = read(json.loads(self.file.read_text()))
+        if so_far.wanted_rps:
+            measured_s = self.settings.load_test_duration - self.settings.load_warmup
+            # none beyond the schedule but those that were late, and a second more than was asked for
+            further = so_far.wanted_rps * max(1.0, measured_s - so_far.seconds + 2) + so_far.users
+            self.decided = self.hopeless(so_far, further)
+        return bool(self.decided)
 
 
 def locustfile() -> Path:
@@ -139,12 +217,13 @@ def locustfile() -> Path:
     return found
 
 
-def read(figures: Mapping[str, Any], report: str = "") -> LoadResult:
+def read(figures: Mapping[str, Any], report: str = "", stopped_early: str = "") -> LoadResult:
     """The result that the load test's summary file tells of."""
     entries = figures["endpoints"]
     histogram: Counter[int] = Counter()
     for entry in entries:
         histogram.update(_histogram(entry))
+    lags = {int(milliseconds): count for milliseconds, count in figures.get("lags_ms", {}).items()}
     requests = sum(entry["requests"] for entry in entries)
     failures = sum(entry["failures"] for entry in entries)
     seconds = float(figures["seconds"])
@@ -166,6 +245,14 @@ def read(figures: Mapping[str, Any], report: str = "") -> LoadResult:
         errors=tuple(sorted((Failure(**error) for error in figures["errors"]), key=lambda failure: -failure.count)),
         histogram_ms=dict(sorted(histogram.items())),
         report=report,
+        overslept=figures.get("overslept", 0),
+        lag_p50_ms=percentile(lags, 0.50),
+        lag_p95_ms=percentile(lags, 0.95),
+        lag_p99_ms=percentile(lags, 0.99),
+        cpu_warning=figures.get("cpu_warning", False),
+        workers=figures.get("workers", 0),
+        stopped_early=stopped_early,
+        samples=figures.get("samples", {}),
     )
 
 
@@ -179,40 +266,68 @@ def percentile(histogram_ms: Mapping[int, int], share: float) -> float:
     return 0.0
 
 
-def _command(
-    settings: Settings, url: str, out_dir: Path, headers: Mapping[str, str], requests: Iterable[str]
-) -> list[str]:
-    users = str(settings.load_users)
+def _command(settings: Settings, plan: Plan, out: Path) -> list[str]:
+    processes = ["--processes", str(settings.load_processes)] if settings.load_processes > 1 else []
     return [
-        *(sys.executable, "-m", "locust", "-f", str(locustfile()), "--headless", "--only-summary", "--host", url),
-        *("-u", users, "-r", users, "-t", f"{math.ceil(settings.load_test_duration)}s"),
-        f"--rate={settings.load_users * PER_USER_PER_S}",
-        f"--warm-up={settings.load_warmup}",
-        f"--version-header={settings.version_header}",
-        f"--expected-version={settings.expected_version if settings.version_header else ''}",
-        *(f"--request={request}" for request in requests),
-        *(f"--header={name}: {value}" for name, value in headers.items() or [("", "")]),
-        *("--html", str(out_dir / "locust.html"), "--summary-file", str(out_dir / "locust.json")),
-        *("--parent", str(os.getpid()), "--exit-code-on-error", "0"),
+        *(sys.executable, "-m", "locust", "-f", str(locustfile()), "--headless", "--only-summary"),
+        *arguments(settings, plan),
+        *processes,
+        *("--html", f"{out}.html", "--summary-file", f"{out}.json", "--parent", str(os.getpid())),
     ]
 
 
-def _run_to_end(command: Sequence[str], out_dir: Path, deadline: Deadline) -> None:
+def arguments(settings: Settings, plan: Plan) -> list[str]:
+    """What the locust file is told of a plan, wherever it runs."""
+    users, asked = str(settings.load_users), plan.requests or [f"GET {path}" for path in settings.api_paths.split()]
+    stated = bool(settings.version_header)
+    versions = plan.versions if stated else {}
+    return [
+        *("--host", plan.url, "-u", users, "-r", users, "-t", f"{math.ceil(settings.load_test_duration)}s"),
+        *pace(settings),
+        f"--warm-up={settings.load_warmup}",
+        f"--version-header={settings.version_header}",
+        f"--expected-version={settings.expected_version if stated else ''}",
+        *(f"--request={request}" for request in asked),
+        *(f"--side={side}={url}" for side, urls in plan.sides.items() for url in urls),
+        *(f"--side-version={side}={version}" for side, version in versions.items()),
+        *(f"--header={name}: {value}" for name, value in plan.headers.items() or [("", "")]),
+        *("--exit-code-on-error", "0"),
+    ]
+
+
+def pace(settings: Settings) -> list[str]:
+    """How often is asked: at fixed moments whatever the answers, or by users who wait for each answer."""
+    rate = settings.load_rate or settings.load_users * PER_USER_PER_S
+    if settings.load_model == "users":
+        return [f"--per-user={rate / settings.load_users}"]
+    return [f"--rate={rate}"]
+
+
+def _run_to_end(command: Sequence[str], log_file: Path, deadline: Deadline, decided: Callable[[], bool]) -> None:
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    with open(out_dir / "locust.log", "wb") as log:
+    with open(log_file, "wb") as log:
         # a session of its own, so that all its children can be ended with it and Ctrl-C comes to us alone
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
     try:
-        process.wait(timeout=deadline.remaining_s)
-    except subprocess.TimeoutExpired:
-        last_seen = _last_words(out_dir / "locust.log")
-        raise TimeoutExpiredError("The load test's end", deadline.elapsed_s, last_seen) from None
+        while not _ended(process, min(LOOK_EVERY_S, deadline.remaining_s)):
+            if deadline.expired:
+                raise TimeoutExpiredError("The load test's end", deadline.elapsed_s, _last_words(log_file))
+            if decided():
+                process.send_signal(signal.SIGUSR1)  # the locust file writes its figures and its report, and ends
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _ended(process: subprocess.Popen[bytes], within_s: float) -> bool:
+    try:
+        process.wait(timeout=max(0.01, within_s))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _last_words(log: Path) -> str:
@@ -235,4 +350,5 @@ def _endpoint(entry: Mapping[str, Any]) -> Endpoint:
         p95_ms=percentile(histogram, 0.95),
         p99_ms=percentile(histogram, 0.99),
         max_ms=round(entry["max_ms"], 1),
+        histogram_ms=histogram,
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bluegreen import capacity, environment, manifest_rules, manifests
+from bluegreen import capacity, environment, manifest_rules, manifests, thresholds
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.deployments import Deployments
 from bluegreen.errors import CannotStartError, HarnessError
@@ -31,6 +31,7 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
 
     ``epoch`` is the id of the release that asks. Raises ``InputError`` and ``CannotStartError``; nothing was changed.
     """
+    thresholds.load(settings)
     if not settings.embedded:
         _require_permissions(kube, settings)
     deployments = Deployments(kube, settings, epoch)

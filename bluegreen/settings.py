@@ -141,6 +141,29 @@ SETTINGS: tuple[Setting, ...] = (
         "With fewer requests than this the load test is no evidence.",
         "NUMBER",
     ),
+    Setting(
+        "LOAD_THRESHOLDS",
+        grammar.existing_file(".yaml", ".yml", ".toml"),
+        None,
+        "A YAML or TOML file of thresholds of the load test, for all requests and for single endpoints.",
+        "FILE",
+    ),
+    Setting(
+        "LOAD_MODEL",
+        grammar.one_of("arrivals", "users"),
+        "arrivals",
+        "How the load test asks: arrivals (at fixed moments, however slow the answers are) or users (each waits for "
+        "its answer before it asks again).",
+        "WORD",
+    ),
+    Setting(
+        "LOAD_RATE",
+        grammar.rate,
+        None,
+        "Requests a second of the load test in all; 15 for each of LOAD_USERS.",
+        "NUMBER",
+    ),
+    Setting("LOAD_PROCESSES", grammar.whole(1, 64, 2), "1", "Processes that make the load.", "NUMBER"),
     Setting("LOAD_USERS", grammar.whole(1, 100_000, 20), "20", "Users that the load test simulates.", "NUMBER"),
     Setting(
         "LOAD_WARMUP",
@@ -405,6 +428,10 @@ class Settings:
     load_success_rate: float
     load_p95_ms: int
     load_min_requests: int
+    load_thresholds: Path | None
+    load_model: str
+    load_rate: float | None
+    load_processes: int
     load_users: int
     load_warmup: float
     post_switch_watch: float
@@ -605,6 +632,7 @@ _AT_MOST: tuple[tuple[str, str, Parse], ...] = (
     ("REPLICAS", "MAX_REPLICAS", float),
     ("LOAD_WARMUP", "LOAD_TEST_DURATION", float),
     ("LOAD_TEST_DURATION", "VALIDATION_TIMEOUT", float),
+    ("LOAD_PROCESSES", "LOAD_USERS", float),
 )
 """Pairs of settings of which the first may not exceed the second, and how to compare them."""
 

@@ -68,6 +68,7 @@ _SAYS: Mapping[str, Verdict | None] = {
     "error": Verdict.ERROR,
     "crashed": Verdict.NO_EVIDENCE,  # a worker died in it: nothing was measured
     "rerun": Verdict.NO_EVIDENCE,
+    "no-evidence": Verdict.NO_EVIDENCE,  # it ran and could not tell
     "deselected": Verdict.NO_EVIDENCE,
     "not-run": Verdict.NOT_RUN,
     "unfinished": Verdict.NOT_RUN,

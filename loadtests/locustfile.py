@@ -5,7 +5,8 @@ under "What to ask". Works headless and with the web page, with ``--processes`` 
 
 Closed users (the default) wait for an answer before they ask again, so that a slow server is asked less often and
 its stalls are hidden. With ``--rate`` requests are due at fixed moments instead: a latency counts from the moment the
-request was due, and arrivals that came late or were left out are counted and reported.
+request was due, and arrivals that came late or were left out are counted and reported; so is how late this process
+itself was, which is no fault of the server's. With ``--side NAME=URL`` two releases are asked in turn.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 from argparse import SUPPRESS, ArgumentTypeError
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -28,6 +30,9 @@ log = logging.getLogger("loadtest")
 
 GIVE_UP_LATE_S = 1.0  # a request later than this is left out and counted as dropped: it would only queue up
 LATE_S = 0.01  # a choice: below this a request is as punctual as the scheduler's grain allows
+LAG_EVERY_S = 0.02  # how often the event loop's own lag is looked at
+PROGRESS_EVERY_S = 0.5
+SUMMARY = "loadtest-summary "  # begins the line that holds all figures, with --summary-file -
 MARK = "X-Bluegreen: gate"  # lets an application tell a test from a user
 DEFAULT_REQUESTS = (
     "GET /",
@@ -36,7 +41,10 @@ DEFAULT_REQUESTS = (
     'POST /api/v1/chat {"message": "hello there"}',
 )
 
-arrivals: Counter[str] = Counter()  # of this process: "late" and "dropped"
+arrivals: Counter[str] = Counter()  # of this process: "late", "overslept" (by this process' own fault), "dropped"
+lags_ms: Counter[int] = Counter()  # how late this process' event loop woke up, by whole milliseconds
+workers_begun: list[int] = []  # of a master: how many workers there were when a test began
+samples: defaultdict[str, list[float]] = defaultdict(list)  # "SIDE METHOD /path" -> times of good answers in ms
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,15 @@ def add_options(parser: Any) -> None:
     )
     add("--version-header", env_var="VERSION_HEADER", default="X-Version", help="states the version that answers")
     add("--expected-version", env_var="EXPECTED_VERSION", default="", help="an answer of another version is a failure")
+    add(
+        "--side",
+        action="append",
+        type=_side,
+        metavar="NAME=URL",
+        help="compare: ask each side in turn; several URLs of one side take turns",
+    )
+    add("--side-version", action="append", metavar="NAME=VERSION", help="the version that a side must answer with")
+    add("--progress-file", default="", metavar="FILE", help="takes the figures so far, again and again")
     add("--summary-file", default="", metavar="FILE", help="takes all figures as JSON when the test ends")
     add("--parent", type=int, default=0, metavar="PID", help="end when this process, our parent, is gone")
     # the master sets it and locust hands it to the workers, who know only how many users are their own
@@ -90,6 +107,13 @@ def add_options(parser: Any) -> None:
 def _request(text: str) -> str:
     """An option's text, checked; it stays text, because a master sends its options to its workers."""
     Ask.of(text)
+    return text
+
+
+def _side(text: str) -> str:
+    name, _, url = text.partition("=")
+    if not name or not url.startswith(("http://", "https://")):
+        raise ArgumentTypeError(f"{text!r} is no side: write NAME=URL")
     return text
 
 
@@ -109,6 +133,9 @@ class Asking:
         self._interval_s = _interval_s(options)
         self._headers = dict(filter(None, map(_header, [MARK] if options.header is None else options.header)))
         self._timeout_s = options.answer_within
+        self._sides = _sides(options.side or [])
+        self._versions = dict(text.split("=", 1) for text in options.side_version or [])
+        self._waits = False  # whether this user slept until its request was due, and was not busy with the one before
         self._due_s = perf_counter() + self._interval_s * ((seat * 0.618) % 1)  # spread evenly, however many they are
         if self._interval_s:
             gevent.sleep(max(0.0, self._due_s - perf_counter()))
@@ -116,16 +143,35 @@ class Asking:
     def ask(self) -> None:
         """Ask for the next thing on the list, and look who answers."""
         options = self.environment.parsed_options  # type: ignore[attr-defined]
-        item = self.asks[self._next_ask % len(self.asks)]
-        self._next_ask += 1
+        item, side, base = self._next()
         late_ms = max(0.0, perf_counter() - self._due_s) * 1000 if options.rate else 0.0
+        if self._waits and late_ms > LATE_S * 1000:
+            arrivals["overslept"] += 1  # nobody but this process made it late
         with self.client.request(  # type: ignore[attr-defined]
-            item.method, item.path, json=item.body, headers=self._headers, catch_response=True, timeout=self._timeout_s
+            item.method,
+            base + item.path,
+            name=f"{item.path} [{side}]" if side else item.path,
+            json=item.body,
+            headers=self._headers,
+            catch_response=True,
+            timeout=self._timeout_s,
         ) as response:
+            took_ms = response.request_meta["response_time"]
             response.request_meta["response_time"] += late_ms
-            problem = _problem(response, options)
+            problem = _problem(response, options, self._versions.get(side, options.expected_version))
             if problem:
                 response.failure(problem)
+            elif side:
+                samples[f"{side} {item.method} {item.path}"].append(round(took_ms, 3))
+
+    def _next(self) -> tuple[Ask, str, str]:
+        """What to ask, of which side, at which base URL; everything is asked of every side before the next thing."""
+        turn, self._next_ask = self._next_ask, self._next_ask + 1
+        if not self._sides:
+            return self.asks[turn % len(self.asks)], "", ""
+        side, urls = self._sides[turn % len(self._sides)]
+        turn //= len(self._sides)
+        return self.asks[turn % len(self.asks)], side, urls[turn // len(self.asks) % len(urls)]
 
     def wait_time(self) -> float:
         """Seconds until the next request; with --rate the moments are fixed, and what is far too late is left out."""
@@ -140,7 +186,9 @@ class Asking:
             self._due_s += left_out * self._interval_s
         if late_s > LATE_S:
             arrivals["late"] += 1
-        return max(0.0, self._due_s - perf_counter())
+        pause_s = max(0.0, self._due_s - perf_counter())
+        self._waits = pause_s > 0
+        return pause_s
 
 
 class FastUser(Asking, FastHttpUser):
@@ -170,15 +218,24 @@ def _header(text: str) -> tuple[str, str] | None:
     return (name.strip(), value.strip()) if name.strip() else None
 
 
-def _problem(response: Any, options: Any) -> str:
+def _sides(given: list[str]) -> list[tuple[str, list[str]]]:
+    """The sides by name, each with its URLs, without a slash at their ends."""
+    sides: dict[str, list[str]] = {}
+    for text in given:
+        name, url = text.split("=", 1)
+        sides.setdefault(name, []).append(url.rstrip("/"))
+    return list(sides.items())
+
+
+def _problem(response: Any, options: Any, expected_version: str) -> str:
     """Why an answer is a failure; empty for a good one."""
     if not response.status_code:
         return f"no answer: {type(getattr(response, 'error', None)).__name__}"
     if response.status_code >= 400:
         return f"status {response.status_code}"
     stated = response.headers.get(options.version_header, "") if options.version_header else ""
-    if options.expected_version and stated != options.expected_version:
-        return f"answered by version {stated or '(none stated)'} and not {options.expected_version}"
+    if expected_version and stated != expected_version:
+        return f"answered by version {stated or '(none stated)'} and not {expected_version}"
     return ""
 
 
@@ -187,6 +244,10 @@ def choose(environment: Any, runner: Any, **_: Any) -> None:
     """Keep the kind of user that was asked for, and watch over our parent."""
     options = environment.parsed_options
     environment.user_classes = [USERS[options.user_kind]]
+    if not isinstance(runner, MasterRunner):  # a master asks for nothing, and is never late
+        gevent.spawn(_measure_lag)
+    if options.progress_file and not isinstance(runner, WorkerRunner):
+        gevent.signal_handler(signal.SIGUSR1, runner.quit)  # whoever reads our progress may end us; reports are written
     if options.parent and not isinstance(runner, WorkerRunner):
         gevent.spawn(_end_with_parent, options.parent, runner)
 
@@ -198,35 +259,67 @@ def _end_with_parent(parent: int, runner: Any) -> None:
     runner.quit()
 
 
+def _measure_lag() -> None:
+    """Sleep over and over, and count by how much each sleep was too long: the generator's own part of every latency."""
+    while True:
+        began_s = perf_counter()
+        gevent.sleep(LAG_EVERY_S)
+        lags_ms[max(0, int((perf_counter() - began_s - LAG_EVERY_S) * 1000))] += 1
+
+
 @events.test_start.add_listener
 def begin(environment: Any, **_: Any) -> None:
     """Forget what was counted during the warm-up."""
-    arrivals.clear()
+    _forget_own()
     Asking._seats = 0
     options, runner = environment.parsed_options, environment.runner
     if not isinstance(runner, WorkerRunner):
         options.users_in_all = runner.target_user_count
+    if isinstance(runner, MasterRunner):
+        workers_begun.append(len(runner.clients))
     if options.warm_up:
         gevent.spawn_later(options.warm_up, _forget, runner)
+    if options.progress_file and not isinstance(runner, WorkerRunner):
+        gevent.spawn_later(options.warm_up, _tell_progress, runner, options)
 
 
 def _forget(runner: Any) -> None:
     runner.stats.reset_all()
-    arrivals.clear()
+    _forget_own()
     log.info("warm-up over: counting from here")
+
+
+def _forget_own() -> None:
+    for counted in (arrivals, lags_ms, samples):
+        counted.clear()
+
+
+def _tell_progress(runner: Any, options: Any) -> None:
+    """Write the figures so far, without the single times, for whoever wants to end a test that is decided."""
+    while True:
+        gevent.sleep(PROGRESS_EVERY_S)
+        figures = {**_figures(runner, options), "samples": {}}
+        draft = f"{options.progress_file}.new"
+        with open(draft, "w", encoding="utf-8") as file:
+            json.dump(figures, file)
+        os.replace(draft, options.progress_file)
 
 
 @events.report_to_master.add_listener
 def send_arrivals(data: dict[str, Any], **_: Any) -> None:
-    """A worker hands its late and dropped arrivals over with its figures."""
-    data["arrivals"] = dict(arrivals)
-    arrivals.clear()
+    """A worker hands over what locust's own figures lack."""
+    data["own"] = {"arrivals": dict(arrivals), "lags_ms": dict(lags_ms), "samples": dict(samples)}
+    _forget_own()
 
 
 @events.worker_report.add_listener
 def take_arrivals(data: dict[str, Any], **_: Any) -> None:
-    """The master adds them up."""
-    arrivals.update(data.get("arrivals", {}))
+    """The master adds it up."""
+    own = data.get("own", {})
+    arrivals.update(own.get("arrivals", {}))
+    lags_ms.update({int(ms): count for ms, count in own.get("lags_ms", {}).items()})
+    for key, times in own.get("samples", {}).items():
+        samples[key] += times
 
 
 @events.quitting.add_listener
@@ -237,7 +330,9 @@ def summarise(environment: Any, **_: Any) -> None:
         return
     if options.rate:
         log.info("arrivals: %d late, %d dropped", arrivals["late"], arrivals["dropped"])
-    if options.summary_file:
+    if options.summary_file == "-":  # a pod's: its log is what can be fetched
+        print(SUMMARY + json.dumps(_figures(runner, options)), flush=True)
+    elif options.summary_file:
         with open(options.summary_file, "w", encoding="utf-8") as file:
             json.dump(_figures(runner, options), file)
 
@@ -251,7 +346,13 @@ def _figures(runner: Any, options: Any) -> dict[str, Any]:
         "rate": options.rate,
         "late": arrivals["late"],
         "dropped": arrivals["dropped"],
-        "workers": len(runner.clients) if isinstance(runner, MasterRunner) else 0,
+        "overslept": arrivals["overslept"],
+        "lags_ms": {str(ms): count for ms, count in sorted(lags_ms.items())},
+        "cpu_warning": bool(
+            getattr(runner, "cpu_warning_emitted", False) or getattr(runner, "worker_cpu_warning_emitted", False)
+        ),
+        "workers": max(workers_begun, default=0),
+        "samples": dict(samples),
         "endpoints": [_endpoint(entry) for entry in stats.entries.values()],
         "errors": [
             {"method": error.method, "path": error.name, "error": str(error.error), "count": error.occurrences}

@@ -10,6 +10,7 @@ import pytest
 
 from bluegreen import gate, load
 from bluegreen.metrics import parse
+from bluegreen.thresholds import Limits, Thresholds
 from tests.report import records
 
 Obj = dict[str, Any]
@@ -327,6 +328,9 @@ def test_names_ports_and_spread() -> None:
 # --- load and production ----------------------------------------------------------------------------------------------
 
 
+LIMITS = Thresholds(Limits(success=0.95, p95_ms=500, requests=100))
+
+
 def measured(**changed: Any) -> load.LoadResult:
     """A load result of 1,000 good requests within 20 ms."""
     entry = {
@@ -356,20 +360,80 @@ def measured(**changed: Any) -> load.LoadResult:
     ],
 )
 def test_load_is_judged_by_number_success_and_time(changed: dict[str, Any], said: str) -> None:
-    failed = sentences(gate.load(measured(**changed), min_requests=100, success_rate=0.95, p95_ms=500))
+    failed = sentences(gate.load(measured(**changed), LIMITS))
     assert said in failed
     assert bool(said) == bool(failed)
 
 
 def test_no_request_is_no_pass_even_when_none_is_asked_for() -> None:
     empty = measured(requests=0, histogram_ms={})
-    assert sentences(gate.load(empty, min_requests=0, success_rate=0.0, p95_ms=500))
+    assert sentences(gate.load(empty, Thresholds(Limits(success=0.0, p95_ms=500))))
 
 
 def test_what_failed_is_said_with_the_success_rate() -> None:
     errors = [{"method": "GET", "path": "/", "error": "status 500", "count": 100}]
-    failed = gate.load(measured(failures=100, errors=errors), min_requests=100, success_rate=0.95, p95_ms=500)
+    failed = gate.load(measured(failures=100, errors=errors), LIMITS)
     assert "100 x GET /: status 500" in sentences(failed)
+
+
+def test_each_endpoint_has_thresholds_of_its_own() -> None:
+    slow = {"method": "GET", "path": "/slow", "requests": 100, "failures": 2, "max_ms": 901.0}
+    fast = {**slow, "path": "/fast", "requests": 4000, "max_ms": 5.0, "histogram_ms": {"5": 4000}, "failures": 0}
+    figures = {"seconds": 10.0, "users": 5, "rate": 0.0, "late": 0, "dropped": 0, "errors": []}
+    result = load.read({**figures, "endpoints": [{**slow, "histogram_ms": {"10": 90, "900": 10}}, fast]})
+    limits = {
+        "GET /slow": Limits(success=0.99, p95_ms=500, p99_ms=950, max_ms=900, rate=100, requests=100),
+        "GET /fast": Limits(success=0.99, p50_ms=10),
+        "POST /never": Limits(success=0.5),
+    }
+    checks = gate.load(result, Thresholds(Limits(requests=100), limits))
+    said = {check.name: check for check in checks if not check.passed}
+    assert said.keys() == {
+        "load: GET /slow: success rate",
+        "load: GET /slow: p95",
+        "load: GET /slow: slowest",
+        "load: GET /slow: rate",
+        "load: POST /never: requests",
+    }
+    assert "GET /slow: 95 of 100 answers took up to 900 ms" in said["load: GET /slow: p95"].sentence
+    assert said["load: POST /never: requests"].unproven
+    assert [check.name for check in checks if check.unproven] == ["load: POST /never: requests"]
+
+
+def test_what_nobody_could_tell_is_no_evidence_and_no_failure() -> None:
+    few = gate.load(measured(requests=50, histogram_ms={"10": 50}), LIMITS)
+    with pytest.raises(gate.NoEvidenceError, match="too few to prove anything: 100 are wanted"):
+        gate.require(few)
+    broken = gate.Check.that("pods", False, 1, "none gone", "Gone: shop-1.")
+    with pytest.raises(gate.CheckError) as caught:
+        gate.require([*few, broken])
+    assert not isinstance(caught.value, gate.NoEvidenceError)
+
+
+@pytest.mark.parametrize(("lag_ms", "unproven"), [(0, False), (99, False), (100, True), (400, True)])
+def test_a_generator_that_was_itself_so_late_proves_nothing(lag_ms: int, unproven: bool) -> None:
+    """p95 is 600 ms and 500 are allowed: with 100 ms of lag of its own the generator may have made the difference."""
+    slow = measured(histogram_ms={"10": 900, "600": 100}, lags_ms={str(lag_ms): 1000})
+    [bad] = [check for check in gate.load(slow, LIMITS) if not check.passed]
+    assert bad.unproven is unproven
+    assert ("it was the limit, not the application" in bad.sentence) is unproven
+
+
+def test_a_generator_that_did_not_make_the_load_proves_nothing() -> None:
+    idle = measured(rate=1000.0, late=900, overslept=800)
+    assert "made 800 of 900 late arrivals late" in sentences(gate.load(idle, LIMITS))
+    assert [check.unproven for check in gate.load(idle, LIMITS) if not check.passed] == [True]
+    assert sentences(gate.load(measured(rate=1000.0, late=900, overslept=10), LIMITS)) == ""
+
+
+def test_a_test_is_ended_when_nothing_to_come_can_save_it_and_not_before() -> None:
+    bad = measured(requests=1000, failures=60)
+    assert gate.hopeless(bad, 100, LIMITS) == "60 of 1000 requests failed: 95.00% cannot be reached any more"
+    assert gate.hopeless(bad, 200, LIMITS) == ""
+    slow = measured(histogram_ms={"10": 900, "600": 100})
+    assert "100 of 1000 answers took longer than 500 ms" in gate.hopeless(slow, 900, LIMITS)
+    assert gate.hopeless(slow, 1000, LIMITS) == ""
+    assert gate.hopeless(measured(histogram_ms={"10": 900, "600": 100}, lags_ms={"100": 9}), 0, LIMITS) == ""
 
 
 def test_a_pod_that_restarted_or_went_during_the_load_is_found() -> None:

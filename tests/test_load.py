@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bluegreen import clock, load
+from bluegreen import clock, gate, load
 from bluegreen.clock import Deadline
 from bluegreen.errors import TimeoutExpiredError
 from bluegreen.settings import Settings
 from bluegreen.settings import load as load_settings
+from bluegreen.thresholds import Limits, Thresholds
 from tests.backend import Backend, backend
 
 
@@ -91,7 +96,7 @@ def test_a_healthy_server_is_asked_at_the_rate_and_the_warm_up_is_left_out(sampl
 
 
 def test_an_answer_of_another_version_is_a_failure(sample: Backend, tmp_path: Path) -> None:
-    found = load.run(settings(DOCKER_IMAGE="app:v2", LOAD_TEST_DURATION="1", LOAD_WARMUP="0"), sample.url, tmp_path)
+    found = load.run(settings(DOCKER_IMAGE="app:v2", LOAD_TEST_DURATION="3", LOAD_WARMUP="0"), sample.url, tmp_path)
     assert found.requests == found.failures > 0
     assert found.errors[0].error == "answered by version v1 and not v2"
 
@@ -99,7 +104,7 @@ def test_an_answer_of_another_version_is_a_failure(sample: Backend, tmp_path: Pa
 def test_nobody_listening_is_all_failures(tmp_path: Path) -> None:
     with backend() as gone:
         pass
-    found = load.run(settings(LOAD_TEST_DURATION="1", LOAD_WARMUP="0"), gone.url, tmp_path)
+    found = load.run(settings(LOAD_TEST_DURATION="3", LOAD_WARMUP="0"), gone.url, tmp_path)
     assert found.requests == found.failures > 0
     assert "ConnectionRefused" in found.errors[0].error
 
@@ -112,6 +117,100 @@ def test_a_stall_shows_in_the_latency_and_as_late_and_dropped_arrivals(tmp_path:
     assert found.p95_ms > 1200
     assert found.late > 0
     assert found.dropped > 0
+
+
+def test_arrivals_show_a_stall_that_closed_users_hide(tmp_path: Path) -> None:
+    """Coordinated omission: a server that stalls for a second once is asked by closed users once in that second.
+
+    At fixed arrivals every request that was due in the stall counts it: of 4 s a quarter was waited through.
+    """
+    with stalling(for_s=1.0) as url:
+        closed = load.run(stalled_settings(LOAD_MODEL="users"), url, tmp_path / "closed")
+    with stalling(for_s=1.0) as url:
+        arrivals = load.run(stalled_settings(), url, tmp_path / "arrivals")
+    assert closed.max_ms > 800, "the stall itself was met"
+    assert closed.p95_ms < 400, f"closed users hide it: {closed.p95_ms}"
+    assert arrivals.p95_ms > 600, f"arrivals do not: {arrivals.p95_ms}"
+    assert closed.wanted_rps == 0
+    assert arrivals.late > closed.late
+
+
+def stalled_settings(**env: str) -> Settings:
+    """Two users, 40 requests a second, four seconds."""
+    return settings(
+        LOAD_TEST_DURATION="5", LOAD_WARMUP="1", LOAD_USERS="2", LOAD_RATE="40", VERSION_HEADER="none", **env
+    )
+
+
+@contextmanager
+def stalling(for_s: float) -> Iterator[str]:
+    """A server that answers at once, but for one stall in which it answers nobody, 2.5 s after its first request."""
+    turn, began = threading.Lock(), threading.Event()
+
+    def stall() -> None:
+        if began.wait(60):
+            clock.sleep_s(2.5)
+            with turn:
+                clock.sleep_s(for_s)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            began.set()
+            with turn:
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+                self.wfile.flush()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threads = [threading.Thread(target=server.serve_forever), threading.Thread(target=stall)]
+        for thread in threads:
+            thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        began.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_test_that_is_decided_is_ended_and_its_figures_kept(sample: Backend, tmp_path: Path) -> None:
+    wrong = settings(DOCKER_IMAGE="app:v2", LOAD_TEST_DURATION="60")
+    limits = Thresholds(Limits(success=0.99))
+    began = Deadline(60)
+    found = load.run(wrong, sample.url, tmp_path, hopeless=partial(gate.hopeless, thresholds=limits))
+    assert began.elapsed_s < 45
+    assert "cannot be reached any more" in found.stopped_early
+    assert found.failures == found.requests > 0
+    assert Path(found.report).exists()
+
+
+def test_its_processes_make_the_load_together(sample: Backend, tmp_path: Path) -> None:
+    found = load.run(settings(LOAD_PROCESSES="2", LOAD_TEST_DURATION="4", LOAD_USERS="6"), sample.url, tmp_path)
+    assert found.failures == 0, found.errors
+    assert found.workers == 2
+    assert 0.3 * 90 <= found.rps <= 1.5 * 90
+
+
+def test_sides_are_asked_in_turn_and_their_times_are_kept(sample: Backend, tmp_path: Path) -> None:
+    with backend() as other:
+        plan = load.Plan(sample.url, sides={"candidate": [sample.url], "live": [other.url]}, versions={"live": "v1"})
+        found = load.run_plan(settings(LOAD_TEST_DURATION="3"), plan, tmp_path, name="compare")
+    assert found.failures == 0, found.errors
+    keys = {f"{side} GET {path}" for side in ("candidate", "live") for path in ("/", "/api/v1/capabilities")}
+    assert set(found.samples) == keys
+    assert sum(map(len, found.samples.values())) == found.requests
+    sizes = [len(times) for times in found.samples.values()]
+    assert max(sizes) - min(sizes) <= 0.2 * sum(sizes) + 5
+    assert "samples" not in found.to_json()
+    assert (tmp_path / "compare.html").exists()
 
 
 def test_test_traffic_is_marked_and_the_requests_are_those_asked_for(tmp_path: Path) -> None:
@@ -197,7 +296,7 @@ def locust(*options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_it_works_alone_with_either_kind_of_user(sample: Backend, tmp_path: Path) -> None:
     for kind, name in (("fast", "FastUser"), ("plain", "PlainUser")):
         ran = locust(
-            *("--headless", "--host", sample.url, "-u", "3", "-r", "3", "-t", "1s", "--user-kind", kind),
+            *("--headless", "--host", sample.url, "-u", "3", "-r", "3", "-t", "3s", "--user-kind", kind),
             *("--per-user", "20", "--summary-file", f"{kind}.json"),
             cwd=tmp_path,
         )
@@ -206,7 +305,7 @@ def test_it_works_alone_with_either_kind_of_user(sample: Backend, tmp_path: Path
         found = load.read(json.loads((tmp_path / f"{kind}.json").read_text()))
         assert found.failures == 0, found.errors
         assert len(found.endpoints) == 4
-        assert 3 * 20 * 0.3 <= found.requests <= 3 * 20 * 1.5
+        assert 3 * 3 * 20 * 0.2 <= found.requests <= 3 * 3 * 20 * 1.2
 
 
 def test_its_processes_share_one_rate(sample: Backend, tmp_path: Path) -> None:

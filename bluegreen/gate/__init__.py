@@ -8,9 +8,10 @@ sentences. A stage's tests put the two together::
 """
 
 from bluegreen.gate.application import Answer, found_nothing, healthy, succeeded, version
-from bluegreen.gate.check import Check, CheckError, require
+from bluegreen.gate.check import Check, CheckError, NoEvidenceError, require
 from bluegreen.gate.configuration import own_configuration
-from bluegreen.gate.measured_load import Look, errors_counted, load, restarts_unchanged, well_throughout
+from bluegreen.gate.load_limits import hopeless, load
+from bluegreen.gate.measured_load import Look, errors_counted, restarts_unchanged, well_throughout
 from bluegreen.gate.monitoring import counted, families, histograms, no_server_errors, scrape_annotations
 from bluegreen.gate.network import admitted, answered, endpoints, kept_open, reached_every_pod, resolves
 from bluegreen.gate.objects import (
@@ -31,6 +32,7 @@ __all__ = [
     "Check",
     "CheckError",
     "Look",
+    "NoEvidenceError",
     "admitted",
     "answered",
     "autoscaler",
@@ -42,6 +44,7 @@ __all__ = [
     "found_nothing",
     "healthy",
     "histograms",
+    "hopeless",
     "image",
     "kept_open",
     "live_selector",

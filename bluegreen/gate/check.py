@@ -12,7 +12,8 @@ class Check:
     """One thing that was checked.
 
     ``name``: what was looked at, with the object. ``measured`` and ``wanted``: both sides, as a report shows them.
-    ``sentence``: what is wrong, or, when it passed, what is proven.
+    ``sentence``: what is wrong, or, when it passed, what is proven. ``unproven``: it did not pass because it could not
+    be told, and not because it was wrong.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Check:
     measured: str
     wanted: str
     sentence: str
+    unproven: bool = False
 
     @staticmethod
     def equal(name: str, measured: Any, wanted: Any, hint: str = "") -> Check:
@@ -35,6 +37,11 @@ class Check:
         """A check of a condition; ``otherwise`` is the sentence when it does not hold."""
         return Check(name, passed, _shown(measured), wanted, f"{name}: {wanted}." if passed else otherwise)
 
+    @staticmethod
+    def unknown(name: str, measured: Any, wanted: str, sentence: str) -> Check:
+        """A check that could not be made: no pass, and no failure of what was to be checked."""
+        return Check(name, False, _shown(measured), wanted, sentence, unproven=True)
+
 
 class CheckError(AssertionError):
     """Checks that did not pass; pytest shows their sentences as the reason."""
@@ -44,20 +51,27 @@ class CheckError(AssertionError):
         super().__init__("\n".join(check.sentence for check in self.failed))
 
 
+class NoEvidenceError(CheckError):
+    """Nothing was found wrong, and something could not be told: the stage has no evidence, which is no pass."""
+
+
 def require(checks: Iterable[Check]) -> list[Check]:
     """Give back the checks when there are some and all passed.
 
     Raises:
         CheckError: with every sentence of those that did not pass, or because there was nothing to check: that is no
             evidence, and no evidence is not a pass.
+        NoEvidenceError: nothing was wrong, but some could not be told.
     """
     __tracebackhide__ = True  # a reader of the report wants the sentences, not this function
     made = list(checks)
     if not made:
         sentence = "Nothing was checked: there was nothing to look at, which proves nothing."
         raise CheckError([Check("checks made", False, "0", "at least 1", sentence)])
-    if failed := [check for check in made if not check.passed]:
+    if failed := [check for check in made if not check.passed and not check.unproven]:
         raise CheckError(failed)
+    if unproven := [check for check in made if not check.passed]:
+        raise NoEvidenceError(unproven)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Stage load: what the load test's figures say."""
+"""Stage load: what became of the pods, and what they said of themselves, while the load test ran."""
 
 from __future__ import annotations
 
@@ -7,54 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluegreen.gate.check import Check
-from bluegreen.load import LoadResult
 from bluegreen.metrics import Exposition, delta
 
 Obj = Mapping[str, Any]
-
-
-def load(result: LoadResult, *, min_requests: int, success_rate: float, p95_ms: float) -> list[Check]:
-    """Enough requests to prove something, enough of them answered well, and fast enough.
-
-    Without enough requests the other two figures mean nothing, and are not looked at: zero of zero is no success.
-    """
-    enough = Check.that(
-        "load: requests",
-        result.requests >= max(1, min_requests),
-        result.requests,
-        f"at least {min_requests}",
-        f"The load test made {result.requests} requests, too few to prove anything: {min_requests} are wanted.",
-    )
-    if not enough.passed:
-        return [enough, *_failures(result)]
-    return [enough, _success(result, success_rate), _p95(result, p95_ms)]
-
-
-def _success(result: LoadResult, wanted: float) -> Check:
-    how = "; ".join(f"{f.count} x {f.method} {f.path}: {f.error}" for f in result.errors[:5])
-    sentence = f"{result.success_rate:.2%} of {result.requests:,} requests succeeded, and {wanted:.2%} are wanted"
-    measured = f"{result.success_rate:.4f}"
-    return Check.that(
-        "load: success rate", result.success_rate >= wanted, measured, f"at least {wanted:g}", f"{sentence}: {how}."
-    )
-
-
-def _p95(result: LoadResult, wanted_ms: float) -> Check:
-    sentence = (
-        f"95 of 100 answers took up to {result.p95_ms:g} ms under {result.rps:.0f} requests/s, and {wanted_ms:g} ms "
-        f"are allowed (half took {result.p50_ms:g} ms, 99 of 100 {result.p99_ms:g} ms)."
-    )
-    return Check.that(
-        "load: p95", result.p95_ms <= wanted_ms, f"{result.p95_ms:g} ms", f"at most {wanted_ms:g} ms", sentence
-    )
-
-
-def _failures(result: LoadResult) -> list[Check]:
-    """With too few requests, what went wrong with the most of them, so that the report says why."""
-    return [
-        Check(f"load: {f.method} {f.path}", False, f"{f.count} failures", "none", f"{f.count} x {f.path}: {f.error}.")
-        for f in result.errors[:3]
-    ]
 
 
 def restarts_unchanged(before: Sequence[Obj], after: Sequence[Obj]) -> list[Check]:

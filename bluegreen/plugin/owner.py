@@ -196,7 +196,7 @@ class Owner:
     def record(self, report: pytest.TestReport) -> None:
         """Take a test's report; a failure in production switches back at once."""
         test = self.tally.record(report)
-        bad = test is not None and test.outcome in ("failed", "error", "crashed")
+        bad = test is not None and test.outcome in ("failed", "error", "no-evidence", "crashed")
         if test is not None and bad and phase_of(test.stage) == "production" and self.outcome is None:
             said = test.sentence.splitlines()[0] if test.sentence else test.outcome
             self._roll_back(f"{test.nodeid.rpartition('::')[2]}: {said}")

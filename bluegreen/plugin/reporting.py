@@ -175,7 +175,7 @@ def _probe(probe: dict[str, Any]) -> str:
 
 def _failures(owner: Owner | Validation, limit: int = 5) -> list[str]:
     """A sentence for each test that failed, the first few."""
-    bad = [test for test in owner.tally.tests.values() if test.outcome in ("failed", "error", "crashed")]
+    bad = [test for test in owner.tally.tests.values() if test.outcome in ("failed", "error", "no-evidence", "crashed")]
     said = [
         f"{t.stage}: {t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition('::')[2]}" for t in bad[:limit]
     ]

@@ -45,7 +45,8 @@ def order(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Test:
-    """One test of the suite and how it went: passed, failed, error, skipped, not-run, rerun, crashed or unfinished."""
+    """One test of the suite and how it went: passed, failed, error, no-evidence, skipped, not-run,
+    rerun, crashed or unfinished."""
 
     __test__ = False  # not for pytest to collect
 
@@ -89,7 +90,9 @@ class Tally:
             return None
         test.duration_s += report.duration
         outcome = _outcome(report)
-        if outcome is not None and not (test.outcome in ("failed", "error", "rerun") and outcome == "passed"):
+        if outcome is not None and not (
+            test.outcome in ("failed", "error", "no-evidence", "rerun") and outcome == "passed"
+        ):
             test.outcome, test.sentence = outcome, _sentence(report)
         if report.user_properties:
             test.properties = list(report.user_properties)
@@ -103,6 +106,8 @@ def _outcome(report: pytest.TestReport) -> str | None:
     if report.failed:
         if str(report.when) == "???":  # xdist's report of the test that a worker died in
             return "crashed"
+        if _kind(report) == NO_EVIDENCE:
+            return "no-evidence"
         return "failed" if report.when == "call" else "error"
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
@@ -110,6 +115,15 @@ def _outcome(report: pytest.TestReport) -> str | None:
     if report.when == "call":
         return "skipped" if hasattr(report, "wasxfail") else "passed"
     return None
+
+
+NO_EVIDENCE = "NoEvidenceError"  # bluegreen.gate's: a test ran, found nothing wrong, and could not tell
+
+
+def _kind(report: pytest.TestReport) -> str:
+    """The name of the error's class that ended a test."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message).partition(":")[0].rpartition(".")[2] if crash else ""
 
 
 def _sentence(report: pytest.TestReport) -> str:

@@ -105,7 +105,7 @@ def passed_of(stage: Mapping[str, Any]) -> tuple[int, int]:
 def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The tests of a stage that went wrong, each with what it said."""
     for test in stage.get("tests") or []:
-        if test.get("outcome") in ("failed", "error", "crashed"):
+        if test.get("outcome") in ("failed", "error", "no-evidence", "crashed"):
             yield str(test.get("name")), str(test.get("sentence") or test.get("outcome"))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bluegreen import gate, load
+from bluegreen import gate, load, thresholds
 from bluegreen.plugin.measuring import Target
 from bluegreen.plugin.watching import HealthWatch, Users
 from bluegreen.settings import Settings
@@ -19,17 +20,14 @@ pytestmark = pytest.mark.stage("load")
 def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, note: Callable[[str, Any], None]) -> None:
     pods, before = target.pods(), target.scrapes()
     with HealthWatch(target, [settings.health_path, f"{settings.health_base}/ready"]) as watch:
-        result = load.run(settings, target.release.preview_urls["http"], run_dir)
+        wanted = thresholds.load(settings)
+        decided = partial(gate.hopeless, thresholds=wanted)
+        result = load.run(settings, target.release.preview_urls["http"], run_dir, hopeless=decided)
     note("load", result.to_json())
     note("requests", result.requests)
     note("success rate", round(result.success_rate, 4))
     note("p95 ms", result.p95_ms)
-    judged = gate.load(
-        result,
-        min_requests=settings.load_min_requests,
-        success_rate=settings.load_success_rate,
-        p95_ms=settings.load_p95_ms,
-    )
+    judged = gate.load(result, wanted)
     after = target.pods()
     pods_after = [*gate.restarts_unchanged(pods, after), *gate.usage(target.usage(after), after)]
     errors = target.errors_since(before, result.requests)

@@ -216,6 +216,13 @@ SETTINGS: tuple[Wrong, ...] = (
     Wrong("LOAD_P95_MS", "0", "it is not between 1 and 600000", "Write for example 500"),
     Wrong("LOAD_P95_MS", "1.5", "it is not a whole number", "Write digits only, for example 500"),
     Wrong("LOAD_MIN_REQUESTS", "0", "it is not between 1 and 1000000000", "Write for example 100"),
+    Wrong("LOAD_MODEL", "closed", "it is not one of the choices", "Write one of: arrivals, users"),
+    Wrong("LOAD_RATE", "0", "it is not a number above 0", "Write requests a second"),
+    Wrong("LOAD_RATE", "300/s", "it is not a number above 0", "Write requests a second"),
+    Wrong("LOAD_PROCESSES", "0", "it is not between 1 and 64", "Write for example 2"),
+    Wrong("LOAD_PROCESSES", "21", "it is more than LOAD_USERS=20", "Lower LOAD_PROCESSES or raise LOAD_USERS"),
+    Wrong("LOAD_THRESHOLDS", "limits.json", "its name says neither YAML nor TOML", "Name a file that ends in .yaml"),
+    Wrong("LOAD_THRESHOLDS", "no/such/limits.toml", "there is no such file", "Name a file that exists"),
     Wrong("LOAD_USERS", "many", "it is not a whole number", "Write digits only, for example 20"),
     Wrong(
         "LOAD_WARMUP", "21", "it is more than LOAD_TEST_DURATION=20", "Lower LOAD_WARMUP or raise LOAD_TEST_DURATION"
