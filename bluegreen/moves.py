@@ -24,7 +24,7 @@ from bluegreen.lock import Lock
 from bluegreen.probe.result import REHEARSE_BACK, REHEARSE_FORWARD, SWITCH
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
-from bluegreen.traffic import Traffic, last_writer, selected
+from bluegreen.traffic import Traffic, last_writer, selected, written_here
 from bluegreen.verdict import Outcome
 
 ROLL_BACK = "roll back"
@@ -201,9 +201,21 @@ def _require_served(desk: Desk) -> None:
         )
 
 
+def _require_own(desk: Desk) -> None:
+    """Raise NeedsPersonError when somebody else moved live traffic to the candidate: what is theirs stays theirs."""
+    service = desk.traffic.service()
+    if not written_here(service):
+        raise NeedsPersonError(
+            f"Live traffic is at {desk.record.candidate}, but {last_writer(service)} moved it there, not this release.",
+            f"Decide which colour shall serve. To go back: set the selector's version to {desk.record.live}, then "
+            f"`bluegreen recover`; to stay: delete ConfigMap {desk.journal.name}, which holds this release.",
+        )
+
+
 def _go_back(desk: Desk, old: Colour, deadline: Deadline) -> None:
     """Move live traffic to the old colour when that is safe, and see it arrive."""
     record = desk.record
+    _require_own(desk)
     require_better(desk, old, target(desk, record.live_version), deadline)
     try:
         desk.traffic.move(record.candidate, old)

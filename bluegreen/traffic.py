@@ -193,16 +193,23 @@ def require_epoch(obj: Obj, epoch: str) -> None:
 
 def last_writer(service: Obj) -> str:
     """Who wrote the selector's version last, and when, as the API server noted it."""
-    owners = [
-        entry
-        for entry in service["metadata"].get("managedFields") or []
-        if "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})
-    ]
+    owners = _selector_owners(service)
     strangers = [entry for entry in owners if entry.get("manager") != MANAGER] or owners
     if not strangers:
         return "an unknown field manager"
     latest = max(strangers, key=lambda entry: str(entry.get("time", "")))
     return f"field manager {latest.get('manager')!r} ({latest.get('operation')}, {latest.get('time', 'time unknown')})"
+
+
+def written_here(service: Obj) -> bool:
+    """Whether a release wrote the selector last, perhaps with others; so it is taken where nothing is noted."""
+    managers = {str(entry.get("manager")) for entry in _selector_owners(service)}
+    return not managers or MANAGER in managers
+
+
+def _selector_owners(service: Obj) -> list[Obj]:
+    entries = service["metadata"].get("managedFields") or []
+    return [entry for entry in entries if "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})]
 
 
 def slice_pods(slices: Iterable[Obj], *, ready_only: bool = True) -> set[str]:

@@ -49,6 +49,7 @@ SAMPLE_FAULTS = frozenset(
         "dies-under-load",
         "unready-after-switch",
         "http-500-after-switch",
+        "http-500-20s-after-switch",
     }
 )
 

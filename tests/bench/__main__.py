@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from bluegreen import localkube
-from tests.bench import measures, sizes
+from tests.bench import measures, rollback, sizes
 from tests.bench.rows import Row
 
 ALL = {
@@ -18,6 +18,7 @@ ALL = {
     "proxy": measures.proxy,
     "collection": measures.collection,
     "release": measures.release,
+    "rollback": rollback.rollback,
 }
 
 
