@@ -199,8 +199,11 @@ class Beginning:
         if not self.unavailable:
             try:
                 standing.await_standing(self._desk, record.candidate, record.replicas, deadline)
-            except (HopelessError, TimeoutExpiredError) as error:
+            except HopelessError as error:
                 self.unavailable = error.sentence
+            except TimeoutExpiredError as error:
+                said = standing.complaint(self._desk, record.candidate)
+                self.unavailable = f"{error.sentence} The cluster says of {said}" if said else error.sentence
         self.digest = digest(self._desk.deployments.pods(record.candidate))
         self._desk.enter(Step.JUDGING)
         return self.unavailable or f"{record.candidate} is available"

@@ -178,6 +178,10 @@ def _living_namespace(kube: Kube, settings: Settings) -> Obj | None:
     return namespace
 
 
+TRIED = "-tried"
+"""What the name of a Deployment that is only tried ends with."""
+
+
 # --- trying out -----------------------------------------------------------------------------------------------
 
 
@@ -207,16 +211,22 @@ def _try_out(kube: Kube, settings: Settings, wanted: list[tuple[str, Obj]], name
 
 
 def _try_deployment(kube: Kube, settings: Settings, elsewhere: str) -> None:
-    """Let the server check the candidate's Deployment; the image may not be known yet when setting up."""
+    """Let the server check the candidate's Deployment; the image may not be known yet when setting up.
+
+    Under a name of its own: tried on a colour that stands, it would be merged with what others wrote there.
+    """
     if not settings.docker_image:
         return
     path = str(manifests.source(settings, "deployment"))
     mistakes = []
     for obj in manifests.render(settings, "deployment", COLOUR=Colour.BLUE):
+        name = obj["metadata"]["name"]
+        tried = {**obj, "metadata": {**obj["metadata"], "name": f"{name}{TRIED}"}}
         try:
-            kube.apply(obj, manager=RELEASE, force=True, dry_run=True, namespace=elsewhere)
+            kube.apply(tried, manager=RELEASE, force=True, dry_run=True, namespace=elsewhere)
         except Invalid as refusal:
-            why = f"the server refuses {obj['kind']} {obj['metadata']['name']}: {refusal.message or refusal.sentence}"
+            said = (refusal.message or refusal.sentence).replace(f"{name}{TRIED}", name)
+            why = f"the server refuses {obj['kind']} {name}: {said}"
             mistakes.append(Mistake(path, None, why.rstrip(".") + ".", "Correct the manifest, or the setting in it."))
     if mistakes:
         raise InputError(mistakes)

@@ -13,6 +13,7 @@ from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Target
 from bluegreen.desk import Desk
 from bluegreen.errors import HarnessError
+from bluegreen.kube import KubeError
 from bluegreen.traffic import pod_ready
 
 LOOK_EVERY_S = 1.0
@@ -48,6 +49,17 @@ def await_available(desk: Desk, colour: Colour, deadline: Deadline) -> None:
         awaited=f"Deployment {desk.deployments.name(colour)} is Available",
         seen=lambda found: availability.progress(found[0] if found else None),
     )
+
+
+def complaint(desk: Desk, colour: Colour) -> str:
+    """What the cluster's last warning about a colour's pods says, such as the answer to a probe; "" without one."""
+    names = {pod["metadata"]["name"] for pod in desk.deployments.pods(colour)}
+    try:
+        events = desk.kube.events()
+    except KubeError:
+        return ""
+    warnings = [e for e in events if e.get("type") == "Warning" and e["involvedObject"].get("name") in names]
+    return f"{warnings[-1]['involvedObject']['name']}: {warnings[-1].get('message', '')}" if warnings else ""
 
 
 def _await_pods(desk: Desk, colour: Colour, replicas: int, deadline: Deadline) -> None:

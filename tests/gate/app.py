@@ -185,7 +185,7 @@ class Status(Bad):
     """API requests are answered with a status; ``only=1``: one path alone."""
 
     async def late(self, request: Request, response: Response) -> Response:
-        wanted = request.path == "/api/v1/conversations" if self.number("only", 0) else is_api(request.path)
+        wanted = request.path == "/api/v1/capabilities" if self.number("only", 0) else is_api(request.path)
         return json_response({"error": "no"}, int(self.number("status", 500))) if wanted else response
 
 

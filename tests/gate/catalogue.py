@@ -155,7 +155,7 @@ LAST_LINES = """            capabilities:
 
 SIDECAR_CRASHES = f"""{LAST_LINES}        - name: helper
           image: ${{DOCKER_IMAGE}}
-          command: [sh, -c, sleep 1; exit 3]
+          command: [sh, -c, exit 3]
 """
 
 SHORT = {"HEALTH_CHECK_TIMEOUT": "6"}
@@ -254,9 +254,9 @@ RESOURCES_CASES = [
     Case(
         "secret-missing",
         "a Secret is missing",
-        "resources",
-        "app-tokens",
-        settings=SHORT,
+        "start",
+        "Secret app-tokens: it is not in namespace",
+        code=COULD_NOT_START,
         edits={"deployment": [("                name: ${APP_NAME}-secrets\n", "                name: app-tokens\n")]},
     ),
     Case(
@@ -355,8 +355,9 @@ RESOURCES_CASES = [
     Case(
         "scales-others",
         "its autoscaler targets another Deployment",
-        "resources",
-        "it would scale something else",
+        "start",
+        "it scales something else than",
+        code=COULD_NOT_START,
         edits={
             "hpa": [
                 (
@@ -441,7 +442,7 @@ API_CASES = [
         "body version=1",
     ),
     Case("api-500", "every API request is answered 500", "api", "status is 500 and not 200", "status status=500"),
-    Case("api-404", "one API is gone", "api", "conversations: status is 404 and not 200", "status status=404 only=1"),
+    Case("api-404", "one API is gone", "api", "capabilities: status is 404 and not 200", "status status=404 only=1"),
     Case("api-401", "the API wants credentials", "api", "status is 401 and not 200", "status status=401"),
     Case("api-redirects", "the API redirects", "api", "status is 302 and not 200", "status status=302"),
     Case("maintenance-page", "200 and a page in HTML", "api", "calls its answer text/html", "body html=1"),
