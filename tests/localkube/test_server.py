@@ -267,6 +267,29 @@ def test_a_patch_to_something_else_is_invalid(api: httpx.Client, change: dict[st
     assert set(answer.json()["details"]) == {"causes"}
 
 
+def test_a_scale_is_decoded_as_what_it_is(api: httpx.Client) -> None:
+    """A PUT of another kind does not convert; a patch of what a Scale has not is warned of, or refused when strict."""
+    api.post(DEPLOYMENTS, json=deployment("scaled"))
+    path = f"{DEPLOYMENTS}/scaled/scale"
+    other = api.put(path, json={**deployment("scaled"), "apiVersion": "apps/v1", "kind": "Deployment"})
+    assert other.status_code == 400
+    assert "converting (v1.Deployment) to (autoscaling.Scale): unknown conversion" in other.json()["message"]
+    headers = {"Content-Type": "application/merge-patch+json"}
+    odd = api.patch(path, content='{"spec":{"odd":1}}', headers=headers)
+    assert (odd.status_code, odd.headers["Warning"]) == (200, '299 - "unknown field \\"spec.odd\\""')
+    strict = api.patch(f"{path}?fieldValidation=Strict", content='{"spec":{"odd":1}}', headers=headers)
+    assert strict.status_code == 422
+    wrong = api.patch(path, content='{"spec":{"replicas":"x"}}', headers=headers)
+    assert (wrong.status_code, wrong.json()["details"]["causes"][0]["field"]) == (422, "patch")
+
+
+def test_a_table_holds_what_tables_can(api: httpx.Client) -> None:
+    """ValidateTableOptions."""
+    answer = api.get(MAPS, params={"includeObject": "All"}, headers={"Accept": TABLE})
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("Unable to convert to Table as requested: includeObject: Invalid value")
+
+
 def test_the_field_manager_is_the_clients_name_when_it_states_none(api: httpx.Client) -> None:
     made = api.post(MAPS, json=config_map("x"), headers={"User-Agent": "tool/1.2 (linux)"})
     assert [entry["manager"] for entry in made.json()["metadata"]["managedFields"]] == ["tool"]

@@ -126,7 +126,8 @@ def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
     head = f'{stated_kind} in version "{stated_version.rpartition("/")[2]}" cannot be handled as a {kind_name}'
     known = KINDS.get(stated_kind)
     if known is not None and known.api_version == stated_version:
-        package = "core" if not (KINDS.get(kind_name) or known).group else KINDS[kind_name].group.partition(".")[0]
+        group = KINDS[kind_name].group if kind_name in KINDS else api_version.rpartition("/")[0]
+        package = group.partition(".")[0] or "core"
         raise bad_request(f"{head}: converting (v1.{stated_kind}) to ({package}.{kind_name}): unknown conversion")
     raise bad_request(f'{head}: no kind "{stated_kind}" is registered for version "{stated_version}" {_SCHEME}')
 

@@ -12,7 +12,7 @@ from bluegreen.localkube.http import bodies, options
 from bluegreen.localkube.http.paths import Target
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.rbac import User
-from bluegreen.localkube.status import ApiError
+from bluegreen.localkube.status import ApiError, bad_request
 from bluegreen.localkube.strikes import NONE, Strike
 
 if TYPE_CHECKING:
@@ -55,7 +55,11 @@ class Call:
     @property
     def include(self) -> str:
         """What of an object goes into a table's row."""
-        return self.query.get("includeObject", "Metadata")
+        asked = self.query.get("includeObject") or "Metadata"
+        if asked not in ("Metadata", "Object", "None") and self.form == "table":
+            why = f"includeObject: Invalid value: \"{asked}\": must be 'Metadata', 'Object', 'None', or empty"
+            raise bad_request(f"Unable to convert to Table as requested: {why}")
+        return asked
 
     @property
     def content_type(self) -> str:

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from bluegreen.localkube import scale, selectors, unemulated_fields
-from bluegreen.localkube.http import answers, disturbed, lists, options, patch_bodies, watches
+from bluegreen.localkube.http import answers, bodies, disturbed, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.status import ApiError, bad_request, not_found
@@ -163,10 +163,11 @@ async def patch(call: Call) -> web.StreamResponse:
         _check_config(given.content)
     if not target.subresource:
         _warn(call)
+    shown_as = bodies.kind_names(call.kind, target.subresource)
     stored, created = call.registry.patch(
         call.kind, target.namespace, target.name, patch_type, given.content, manager=asked.manager, force=asked.force,
         subresource=target.subresource, dry_run=asked.dry_run,
-        decode=lambda patched: patch_bodies.checked(call.kind, patched, given, call.warnings),
+        decode=lambda patched: patch_bodies.checked(*shown_as, patched, given, call.warnings),
     )  # fmt: skip
     _warn_of_fields(call, stored)
     return _answer(call, stored, 201 if created else 200)

@@ -8,7 +8,7 @@ from typing import Any
 from bluegreen.localkube import conversion, decoding, duplicate_fields
 from bluegreen.localkube.http import bodies, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
-from bluegreen.localkube.kinds import Kind, Obj
+from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.status import ApiError, bad_request
 
 TYPES = {
@@ -127,16 +127,16 @@ def _wrong_operations(value: Any, *, strict: bool) -> str:
     return ""
 
 
-def checked(kind: Kind, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
+def checked(kind_name: str, api_version: str, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
     """The result of a patch, which is refused with 422 when it is not of its kind. Adds to ``warnings``."""
     if not isinstance(patched, dict):
-        why = f"json: cannot unmarshal {bodies.GO_TYPES[type(patched)]} into Go value of type v1.{kind.kind}"
+        why = f"json: cannot unmarshal {bodies.GO_TYPES[type(patched)]} into Go value of type v1.{kind_name}"
         raise decoding.patch_refusal({}, why)
     if patch.type in ("json", "merge"):
-        _check_type(kind, patched)
+        _check_type(kind_name, api_version, patched)
     check = conversion.check if patch.type == "strategic" else decoding.check
     try:
-        unknown = check(kind.kind, patched)
+        unknown = check(kind_name, patched)
     except decoding.DecodeError as error:
         raise _refusal(patched, patch, str(error)) from None
     odd = [*patch.odd, *unknown]
@@ -149,11 +149,11 @@ def checked(kind: Kind, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
     return patched
 
 
-def _check_type(kind: Kind, patched: Obj) -> None:
+def _check_type(kind_name: str, api_version: str, patched: Obj) -> None:
     """422 for a result that says it is of another kind: it is decoded as what it says, then does not convert."""
     given = {key: patched.get(key) for key in ("apiVersion", "kind") if isinstance(patched.get(key), str)}
     try:
-        bodies.check_type(kind.kind, kind.api_version, given)
+        bodies.check_type(kind_name, api_version, given)
     except ApiError as error:
         why = error.message.partition(" cannot be handled as a ")[2].partition(": ")[2]
         raise decoding.patch_refusal(patched, why) from None
