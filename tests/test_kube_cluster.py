@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import localkube
+from bluegreen import confirm, localkube
 from bluegreen.clock import Deadline
 from bluegreen.kube import (
     WRITE_ID,
@@ -180,12 +180,14 @@ def pod(kube: Kube) -> str:
     container = {"name": "app", "image": "gremlinsai/backend:v1.0.0", "env": [address]}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 1}
     kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
-    kube.wait("Pod", _running, fields="metadata.name=p", deadline=Deadline(30), awaited="a running pod")
+    address = kube.wait("Pod", _address, fields="metadata.name=p", deadline=Deadline(30), awaited="a running pod")
+    confirm.reachable(confirm.Target(address, 8080, "/", "", ""), Deadline(30))
     return "p"
 
 
-def _running(found: list[dict[str, Any]]) -> bool | None:
-    return True if found and found[0].get("status", {}).get("phase") == "Running" else None
+def _address(found: list[dict[str, Any]]) -> str | None:
+    status = found[0].get("status", {}) if found else {}
+    return str(status["podIP"]) if status.get("phase") == "Running" else None
 
 
 @pytest.fixture
