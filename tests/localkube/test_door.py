@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
 import os
 import select
@@ -295,3 +297,43 @@ def test_the_door_loads_neither_server_nor_cryptography() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_nothing_listens_beyond_loopback(cluster: localkube.Cluster) -> None:
+    spec = {"type": "LoadBalancer", "ports": [{"port": 18999}]}
+    service = {"metadata": {"name": "listens"}, "spec": spec}
+    ports = [{"port": 9, "name": "", "protocol": "TCP"}]
+    labels = {"kubernetes.io/service-name": "listens"}
+    endpoints = [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}]
+    meta = {"name": "listens", "labels": labels}
+    slice_ = {"metadata": meta, "addressType": "IPv4", "endpoints": endpoints, "ports": ports}
+    with client(cluster) as http:
+        services = "/api/v1/namespaces/default/services"
+        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        assert http.post(services, json=service).status_code == 201
+        assert http.post(slices, json=slice_).status_code == 201
+        try:
+            assert until(lambda: 18999 in {port for _, port in _listening(cluster.pid)}), "the proxy listens"
+            listening = list(_listening(cluster.pid))
+        finally:
+            http.delete(f"{services}/listens")
+            http.delete(f"{slices}/listens")
+    assert cluster.record.port in {port for _, port in listening}
+    assert all(ipaddress.ip_address(address).is_loopback for address, _ in listening), listening
+
+
+def _listening(pid: int) -> Iterator[tuple[str, int]]:
+    """Addresses and ports of all sockets of a process that listen (TCP) or receive from anybody (UDP)."""
+    inodes = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            link = os.readlink(each)
+            inodes |= {link[8:-1]} if link.startswith("socket:[") else set()
+    for table, wanted in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[9] in inodes and fields[3] == wanted:
+                address, port = fields[1].split(":")
+                raw = bytes.fromhex(address)
+                words = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+                yield str(ipaddress.ip_address(words)), int(port, 16)

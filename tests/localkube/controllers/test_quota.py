@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.kinds import KINDS, Kind
 from bluegreen.localkube.status import ApiError
 from tests.localkube.controllers.cluster import NAMESPACE, Cluster, deployment, names, service, template
 
@@ -161,3 +161,24 @@ def test_init_containers_count_by_the_hungriest(cluster: Cluster) -> None:
     hungry = {"name": "i", "image": "i", "resources": {"requests": {"cpu": "3"}}}
     cluster.create("Pod", {"metadata": {"name": "p"}, "spec": {**spec, "initContainers": [hungry]}})
     assert used(cluster) == {"requests.cpu": "3"}
+
+
+def test_what_all_use_alike_is_counted_without_being_looked_at(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in range(5):
+        cluster.create("ConfigMap", {"metadata": {"name": f"m{each}"}})
+    number = str(len(cluster.list("ConfigMap")))
+    looked_at, everything = [], cluster.store.list
+
+    def listing(kind: Kind, namespace: str = "") -> list[Obj]:
+        looked_at.append(kind.kind)
+        return everything(kind, namespace)
+
+    monkeypatch.setattr(cluster.store, "list", listing)
+    quota(cluster, {"count/configmaps": "20", "configmaps": "20", "secrets": "3", "pods": "7"})
+    cluster.create("ConfigMap", {"metadata": {"name": "one-more"}})
+    cluster.delete("ConfigMap", "m0")
+    assert used(cluster) == {"count/configmaps": number, "configmaps": number, "secrets": "0", "pods": "0"}
+    assert "Pod" in looked_at
+    assert not {"ConfigMap", "Secret"} & set(looked_at)
