@@ -1,7 +1,8 @@
 """A real HTTP server that keeps a few objects as a Kubernetes API does, and misbehaves on request.
 
 It is there to hold retries and waits against failures that a healthy server never shows: each request takes the next
-fault from ``faults``, and is answered rightly when there is none.
+fault from ``faults``, and is answered rightly when there is none. The embedded cluster's own faults strike by chance;
+this one plays a script, so that a test can say which of a call's requests fails, and how.
 """
 
 from __future__ import annotations

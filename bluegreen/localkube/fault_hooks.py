@@ -19,10 +19,8 @@ def hooks(kubelet: Kubelet, proxy: Proxy, controllers: Manager) -> dict[str, Hoo
         kubelet.faults.pull_delay_s = values["delay_s"] if on else 0.0
 
     def endpoints(values: Values, on: bool) -> None:
-        proxy.lag_s = values["proxy_s"] if on else 0.0
-        controllers.lag_s.pop(SLICES, None)
-        if on and values["slices_s"]:
-            controllers.lag_s[SLICES] = values["slices_s"]
+        proxy.set_lag(values["proxy_s"] if on else 0.0)
+        controllers.set_lag(SLICES, values["slices_s"] if on else 0.0)
 
     def node(_values: Values, on: bool) -> None:
         kubelet.faults.ready = not on

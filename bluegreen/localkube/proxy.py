@@ -132,6 +132,11 @@ class Proxy:
         self._open.clear()
         self._closed.clear()
 
+    def set_lag(self, lag_s: float) -> None:
+        """Follow changes so much later from now on; what has waited so far is followed at once."""
+        self.lag_s = lag_s
+        self._work()
+
     def _touch(self, key: Key) -> None:
         if not self._dirty:
             if self.lag_s:

@@ -500,9 +500,14 @@ def test_endpoints_lag(cluster: localkube.Cluster, kube: Kube) -> None:
         until(seen)
         assert clock.now_s() - started_s >= seconds
         cluster.clear_faults("endpoints")
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "prompt"}, "spec": spec}
-    address = kube.create(service)["spec"]["clusterIP"]
-    until(lambda: slice_ready(kube, "prompt") and answers(f"{address}:18080"))
+    for lag in ("slices_s", "proxy_s"):  # what waits when the fault ends is not left waiting
+        cluster.set_fault("endpoints", **{lag: 3600})
+        name = f"never-{lag[:5]}"
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+        address = kube.create(service)["spec"]["clusterIP"]
+        assert not answers(f"{address}:18080", 0.5)
+        cluster.clear_faults()
+        until(lambda name=name, address=address: slice_ready(kube, name) and answers(f"{address}:18080"))
 
 
 def test_no_fault_outlives_its_cluster() -> None:

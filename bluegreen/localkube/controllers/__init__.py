@@ -35,7 +35,7 @@ class Manager:
     def __init__(self, registry: Registry, options: Options | None = None) -> None:
         self.context = Context(registry)
         self.controllers: tuple[Controller, ...] = controllers(self.context, options or Options())
-        self.lag_s: dict[str, float] = {}  # a fault on demand: how late a controller, by name, sees changes
+        self._lag_s: dict[str, float] = {}  # a fault on demand: how late a controller, by name, sees changes
         self._wake = asyncio.Event()
         self._queues = {controller.name: WorkQueue(self._wake.set) for controller in self.controllers}
         self._unsubscribe: list[Callable[[], None]] = []
@@ -67,6 +67,13 @@ class Manager:
         """Have a controller look at a key though nothing changed in the store (new measurements, a test)."""
         self._queues[controller].add(key)
 
+    def set_lag(self, controller: str, lag_s: float) -> None:
+        """Let a controller see changes so much later from now on; what has waited so far it sees at once."""
+        self._lag_s.pop(controller, None)
+        if lag_s:
+            self._lag_s[controller] = lag_s
+        self._queues[controller].hurry()
+
     @property
     def idle(self) -> bool:
         """Whether no key is waiting to be worked on now (timers may be set)."""
@@ -81,7 +88,7 @@ class Manager:
 
     def _follow(self, interested: Iterable[Controller], change: Change) -> None:
         for controller in interested:
-            lag_s = self.lag_s.get(controller.name) if self.lag_s else None
+            lag_s = self._lag_s.get(controller.name) if self._lag_s else None
             for key in controller.keys(change):
                 if lag_s:
                     self._queues[controller.name].add_after(key, lag_s)

@@ -56,6 +56,11 @@ class WorkQueue:
         handle = asyncio.get_running_loop().call_later(delay_s, self._due, key)
         self._timers[key] = (due_s, handle)
 
+    def hurry(self) -> None:
+        """Run at once what has a time set."""
+        for key in list(self._timers):
+            self.add(key)
+
     def pop(self) -> Key | None:
         """The key that has waited longest, if any."""
         if not self._ready:
