@@ -108,9 +108,10 @@ def main() -> int:
     parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--refuse", action="store_true")
     parser.add_argument("--roll-back", action="store_true")
+    parser.add_argument("--rehearse", action="store_true")
     parser.add_argument("--wait-for-lock", action="store_true")
     given = parser.parse_args()
-    chosen = settings.load(os.environ)
+    chosen = settings.load(os.environ, {"REHEARSE": "true"} if given.rehearse else {})
     kube = connect_handle(given.kubeconfig, given.context, chosen.namespace)
     assert isinstance(kube.transport, Transport)
     sent = signal.SIGSTOP if given.freeze else signal.SIGKILL

@@ -28,7 +28,7 @@ MOMENTS = 100
 LONGEST_S = 4.5
 """About as long as such a release takes on a small machine."""
 
-SCENARIOS = {"forward": (), "refused": ("--refuse",), "rolled-back": ("--roll-back",)}
+SCENARIOS = {"forward": (), "refused": ("--refuse",), "rolled-back": ("--roll-back",), "rehearsed": ("--rehearse",)}
 """What the killed release was about to do, and the driver's arguments for it."""
 
 GOOD, CANDIDATE, NEXT = "v1.0.0", "v1.1.0", "v1.2.0"

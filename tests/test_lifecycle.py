@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,35 @@ def test_a_rehearsal_that_users_feel_ends_the_release_on_the_old_colour(app: App
     assert app.record.outcome == "rolled-back"
     assert app.live is Colour.BLUE
     app.at_rest()
+
+
+STOPS = {
+    "before it goes back": ("before", "rehearsing", "blue"),
+    "as it goes back": ("after", "rehearsing", "blue"),
+    "as it is kept": ("after", "kept", "green"),
+}
+
+
+@pytest.mark.parametrize("moment", STOPS)
+def test_a_rehearsal_and_a_kept_colour_survive_a_kill(app: App, moment: str) -> None:
+    app.released("v1.0.0")
+    when, step, serves = STOPS[moment]
+    killed = app.driven("v1.1.0", "--rehearse", "--kill", when, "--step", step, SCALE_DOWN_DELAY="0.1")
+    assert killed.code == -signal.SIGKILL, killed.log
+    assert app.live is Colour.GREEN, "killed where the new colour serves"
+    with app.watched() as selectors:
+        mended(app)
+    assert set(selectors) <= {"green", serves}
+    assert str(app.live) == serves
+    app.at_rest()
+
+
+def mended(app: App) -> None:
+    """What ``bluegreen recover`` does, once the killed run's lease has run out."""
+    deadline = Deadline(20)
+    while True:
+        try:
+            assert "Recovered" in recovery.recover(app.settings("v1.1.0"), app.kube, quietly)
+            return
+        except CannotStartError:
+            assert not deadline.expired
