@@ -193,9 +193,9 @@ class Release:
         return Outcome(self.desk.record.outcome) if phase is not None else outcome
 
     def close(self) -> None:
-        """Stop the probe and the lease's thread. May be called again."""
+        """Stop the probe and free the lock: whoever mends what is left need not wait for it. May be called again."""
         self._stop_probe()
-        self.lock.stop()
+        self.lock.release()
         self.desk.access.close()
 
     # --- what the report needs ---------------------------------------------------------------------------------------

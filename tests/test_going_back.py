@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from bluegreen.going_back import may_go_back
 from bluegreen.release import Release
 from bluegreen.verdict import Outcome
 from tests.apps import App
+from tests.pods import frozen
 
 NAME = "gremlinsai-backend"
 
@@ -48,32 +47,6 @@ def test_traffic_goes_back_to_what_answers_at_least_half_or_as_much_as_what_is_b
     answering: int, wanted: int, new_ready: int, wanted_back: bool
 ) -> None:
     assert may_go_back(answering, wanted, new_ready) is wanted_back
-
-
-def processes(pods: list[str]) -> list[int]:
-    """The processes of these pods, by the name each was told in its environment."""
-    told = {f"POD_NAME={pod}".encode() for pod in pods}
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if told & set((folder / "environ").read_bytes().split(b"\0")):
-                found.append(int(folder.name))
-    return found
-
-
-@contextmanager
-def frozen(pods: list[str]) -> Iterator[None]:
-    """The pods' processes stand still: they take connections and answer nothing, and are ready until probes say no."""
-    pids = processes(pods)
-    assert len(pids) >= len(pods)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def switched(app: App, **settings: str) -> Release:
