@@ -272,3 +272,26 @@ def test_strategic_patches_are_idempotent(old: Obj, new: Obj, env: list[Obj], mo
     assert once == twice
     assert once["metadata"]["labels"] == {**old, **new}
     assert {each["name"] for each in containers(once)[0]["env"]} == {each["name"] for each in (*env, *more)}
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ({"spec": {"containers": [{"image": "y"}]}}, "map: map[image:y] does not contain declared merge key: name"),
+        ({"spec": {"$patch": "odd"}}, "unknown patch type: odd in map: map[$patch:odd]"),
+        ({"spec": {"containers": [{"$patch": "odd"}]}}, "unknown patch type: odd in map: map[$patch:odd]"),
+        (
+            {"spec": {"containers": ["x"]}},
+            "list element types are not identical: [[map[image:x name:a]] [x]]",
+        ),
+        (
+            {"spec": {"$setElementOrder/containers": [{"name": "z"}], "containers": [{"name": "a"}]}},
+            "The order in patch list:\n[map[name:a]]\n doesn't match $setElementOrder list:\n[map[name:z]]\n",
+        ),
+    ],
+)
+def test_what_does_not_merge_is_told_as_go_prints_it(patch: Obj, message: str) -> None:
+    """apimachinery's mergepatch errors: the server's own, so 500 without a reason."""
+    with pytest.raises(ApiError) as refusal:
+        strategic_merge("Pod", {"spec": {"containers": [{"name": "a", "image": "x"}]}}, patch)
+    assert (refusal.value.code, refusal.value.reason, refusal.value.message) == (500, "", message)

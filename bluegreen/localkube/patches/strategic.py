@@ -13,13 +13,14 @@ from bluegreen.localkube import schema
 from bluegreen.localkube.patches.copying import copied
 from bluegreen.localkube.patches.json_patch import rejected
 from bluegreen.localkube.patches.merge_patch import GO_KINDS
+from bluegreen.localkube.patches.typed import plain
 from bluegreen.localkube.schema import Field
 from bluegreen.localkube.status import ApiError, bad_request
 
 PATCH, RETAIN = "$patch", "$retainKeys"
 ORDER, DELETE_FROM = "$setElementOrder/", "$deleteFromPrimitiveList/"
 Fields = dict[str, Field]
-_BAD_RETAIN = "$retainKeys directive must be a list"  # only its code is compared by clients
+_BAD_RETAIN = "invalid patch format of retainKeys"
 _BAD_ORDER = "invalid patch format of setElementOrder list"
 _BAD_PRIMITIVE = "invalid patch format of primitive list"
 
@@ -67,12 +68,12 @@ def _merge_map(original: dict[str, Any], patch: dict[str, Any], fields: Fields) 
 
 
 def _whole(patch: dict[str, Any]) -> dict[str, Any]:
-    directive = patch.pop(PATCH)
+    directive = patch[PATCH]
     if directive == "replace":
-        return patch
+        return {key: value for key, value in patch.items() if key != PATCH}
     if directive == "delete":
         return {}
-    raise _internal(f"unknown patch type: {directive} in map: {patch}")
+    raise _internal(f"unknown patch type: {directive} in map: {plain(patch)}")
 
 
 def _merged_value(old: Any, new: Any, field: Field | None) -> Any:
@@ -161,7 +162,8 @@ def _check_order(items: Any, order: Any, merge_key: str) -> None:
     identities = [_identity(item, merge_key) for item in kept]
     wanted = iter([_identity(item, merge_key) for item in order])
     if not all(identity in wanted for identity in identities):
-        raise _internal(f"The order in patch list:\n{items}\n doesn't match {ORDER} list:\n{order}\n")
+        stated = f"doesn't match {ORDER.removesuffix('/')} list:\n{plain(order)}\n"
+        raise _internal(f"The order in patch list:\n{plain(items)}\n {stated}")
 
 
 def _identity(item: Any, merge_key: str) -> Any:
@@ -169,7 +171,7 @@ def _identity(item: Any, merge_key: str) -> Any:
     if not merge_key or not isinstance(item, dict):
         return item
     if merge_key not in item:
-        raise _internal(f"map: {item} does not contain declared merge key: {merge_key}")
+        raise _internal(f"map: {plain(item)} does not contain declared merge key: {merge_key}")
     return item[merge_key]
 
 
@@ -190,13 +192,13 @@ def _unique(items: list[Any]) -> list[Any]:
 
 def _carry_out_directives(old: list[Any], new: list[Any], merge_key: str) -> tuple[list[Any], list[Any]]:
     """(old, new) with items carrying ``$patch`` taken out and their meaning applied."""
-    plain, replace = [], False
+    if not all(isinstance(item, dict) for item in (*old, *new)):
+        raise _internal(f"list element types are not identical: {plain([old, new])}")
+    kept, replace = [], False
     for item in new:
-        if not isinstance(item, dict):
-            raise _internal("all elements of a list must be of the same type")
         directive = item.get(PATCH)
         if directive is None:
-            plain.append(item)
+            kept.append(item)
         elif directive == "replace":
             replace = True
         elif directive == "delete":
@@ -205,8 +207,8 @@ def _carry_out_directives(old: list[Any], new: list[Any], merge_key: str) -> tup
         elif directive == "merge":
             raise _internal("merging lists cannot yet be specified in the patch")
         else:
-            raise _internal(f"unknown patch type: {directive} in map: {item}")
-    return (plain, []) if replace else (old, plain)
+            raise _internal(f"unknown patch type: {directive} in map: {plain(item)}")
+    return (kept, []) if replace else (old, kept)
 
 
 def _merge_items(old: list[Any], new: list[Any], merge_key: str, fields: Fields) -> list[Any]:
