@@ -102,6 +102,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     up = _cluster_command(commands, "up", cluster_up, "start it, and return when its API answers")
     up.add_argument("--fresh", action="store_true", help="forget all its objects first; a running one is ended")
     up.add_argument("--restart", action="store_true", help="end a running one first; its objects stay")
+    up.add_argument("--audit", action="store_true", help="write a line for each request to its audit log")
     up.add_argument("--allocatable-cpu", default="", metavar="QUANTITY", help="CPU its node offers to pods")
     up.add_argument("--allocatable-memory", default="", metavar="QUANTITY", help="memory its node offers to pods")
     _cluster_command(commands, "status", cluster_status, "what runs, where, and what it does not emulate")
@@ -128,11 +129,13 @@ def cluster_up(arguments: Arguments) -> int:
     """``cluster up``."""
     from bluegreen import localkube
 
-    options = localkube.Options(arguments.allocatable_cpu, arguments.allocatable_memory)
+    options = localkube.Options(arguments.allocatable_cpu, arguments.allocatable_memory, audit=arguments.audit)
     began_s = clock.now_s()
     cluster = localkube.start(arguments.name, fresh=arguments.fresh, restart=arguments.restart, options=options)
     if cluster.started_now:
         print(f"{_title(cluster)} is up after {clock.now_s() - began_s:.2f} s: {cluster.server}")
+        if arguments.audit:
+            print(f"Audit log: {cluster.audit_log}")
     else:
         print(f"{_title(cluster)} runs already: {cluster.server}")
         _tell_what_waits(cluster, arguments)
@@ -154,6 +157,8 @@ def _tell_what_waits(cluster: Cluster, arguments: Arguments) -> None:
     ):
         if given and given != has:
             print(f"It was started without {option} {given}. To restart it: {restart} {option} {given}")
+    if arguments.audit:
+        print(f"To restart it with an audit log: {restart} --audit")
 
 
 def _title(cluster: Cluster) -> str:

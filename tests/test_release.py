@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from bluegreen import localkube, rollback
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, NeedsPersonError, TakenOverError
-from bluegreen.kube import Forbidden, connect_handle
 from bluegreen.lock import LockLostError
 from bluegreen.release import ProductionError, Release
 from bluegreen.rollback import RefusedError
@@ -317,36 +315,3 @@ def test_no_secret_is_in_anything_that_a_refused_release_leaves(app: App) -> Non
     left += [json.dumps(app.kube.list(kind)) for kind in kinds]
     coded = [base64.b64encode(canary.encode()).decode() for canary in canaries.values()]
     assert [word for word in [*canaries.values(), *coded] if any(word in text for text in left)] == []
-
-
-def test_the_documented_role_is_enough_for_a_whole_release(app: App) -> None:
-    app.released("v1.0.0")
-    path = f"/api/v1/namespaces/{app.namespace}/serviceaccounts/{NAME}-release/token"
-    answer = app.kube.post_answer(
-        path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}, ""
-    )
-    config = yaml.safe_load(Path(app.cluster.kubeconfig).read_text())
-    for user in config["users"]:
-        user["user"] = {"token": answer["status"]["token"]}
-    restricted = app.folder / "restricted"
-    restricted.write_text(yaml.safe_dump(config))
-    kube = connect_handle(str(restricted), app.cluster.context, app.namespace)
-    with pytest.raises(Forbidden):
-        kube.list("Secret")
-    chosen = app.settings("v1.1.0", CLUSTER=app.cluster.context, KUBECONFIG=str(restricted))
-    for last in ("revert", "finish"):
-        release = Release(chosen, kube, out_dir=app.folder / last, progress=lambda _: None)
-        try:
-            assert release.begin().available
-            if last == "revert":
-                release.revert("refused as asked")
-                assert release.record["evidence"]["green"]["problems"] == []
-            else:
-                release.promote()
-                release.watch_tick()
-                release.finish()
-        finally:
-            release.close()
-    kube.close()
-    assert app.tag(Colour.GREEN) == "v1.1.0"
-    app.at_rest()

@@ -88,6 +88,11 @@ class Cluster:
         return self.state.token.read_text().strip()
 
     @property
+    def audit_log(self) -> Path:
+        """Where the audit log is, if the cluster was started with one: lines of audit.k8s.io/v1 Events."""
+        return self.state.audit_log
+
+    @property
     def base(self) -> Path:
         """The directory of all clusters' state that this one's is in."""
         return self.state.path.parents[1]
@@ -193,10 +198,12 @@ def missing() -> list[str]:
 
 
 @contextlib.contextmanager
-def running(name: str = "test", *, allocatable_cpu: str = "", allocatable_memory: str = "") -> Iterator[Cluster]:
+def running(
+    name: str = "test", *, allocatable_cpu: str = "", allocatable_memory: str = "", audit: bool = False
+) -> Iterator[Cluster]:
     """A cluster for tests: empty, in a directory of its own, gone at the end, also when this process is killed."""
     base = Path(tempfile.mkdtemp(prefix="localkube-"))
-    options = Options(allocatable_cpu, allocatable_memory, exit_with_pid=os.getpid())
+    options = Options(allocatable_cpu, allocatable_memory, exit_with_pid=os.getpid(), audit=audit)
     try:
         yield start(name, base=base, options=options)
     finally:

@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 
 
 @contextlib.asynccontextmanager
-async def assemble(state: StateDir) -> AsyncIterator[dict[str, Any]]:
+async def assemble(state: StateDir, *, audit: bool = False) -> AsyncIterator[dict[str, Any]]:
     """A running cluster; gives what its record should say of it. What it held is let go in the end."""
     async with contextlib.AsyncExitStack() as stack:
         network = claim_network(state.path / "network", str(state.path))
@@ -38,7 +38,7 @@ async def assemble(state: StateDir) -> AsyncIterator[dict[str, Any]]:
 
         await _end_certificates(making)
         held = stack.enter_context(contextlib.ExitStack())
-        for part in parts.of(state, network, certificates, listening, held):
+        for part in parts.of(state, network, certificates, listening, held, audit=audit):
             await part.start()
             stack.push_async_callback(part.stop)
         write_kubeconfig(state, f"https://{HOST}:{port}")

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", required=True, help="the cluster's name")
     parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor to write to once the API answers")
     parser.add_argument("--exit-with-pid", type=int, default=0, help="end, and remove all state, with this process")
+    parser.add_argument("--audit", action="store_true", help="write a line for each request to the audit log")
     parser.add_argument("--log-level", default="INFO", help="of the log on standard error")
     return parser
 
@@ -74,7 +75,7 @@ async def _run(state: StateDir, options: argparse.Namespace) -> bool:
             stack.enter_context(_end_of_process(options.exit_with_pid, ended, owner_gone))
         collector = Collector()
         stack.push_async_callback(collector.stop)
-        facts = await stack.enter_async_context(assemble(state))
+        facts = await stack.enter_async_context(assemble(state, audit=options.audit))
         _LOG.info("the API answers at %s", state.update(pid=os.getpid(), **facts).server)
         _say_ready(options.ready_fd)
         await collector.start()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bluegreen.localkube import unemulated_fields
+from bluegreen.localkube.audit import AuditLog
 from bluegreen.localkube.authority import Authority
 from bluegreen.localkube.bootstrap import bootstrap
 from bluegreen.localkube.controllers import Manager
@@ -45,6 +46,8 @@ def of(
     certificates: Certificates,
     listening: socket.socket,
     stack: contextlib.ExitStack,
+    *,
+    audit: bool = False,
 ) -> list[Part]:
     """The parts in the order in which they are to be started; ``stack`` lets go of what is no part."""
     store = Store(state.store / "objects.jsonl")
@@ -71,8 +74,15 @@ def of(
     proxy = Proxy(registry, network)
     faults = Board(store, hooks(kubelet, proxy, controllers))
     tls = _tls(certificates)
-    server = ApiServer(registry, authority, kubelet, tls, sock=listening, metrics=metrics, faults=faults)
+    log = _audit_log(state, stack) if audit else None
+    server = ApiServer(registry, authority, kubelet, tls, sock=listening, metrics=metrics, faults=faults, audit_log=log)
     return [controllers, dns, kubelet, proxy, server]
+
+
+def _audit_log(state: StateDir, stack: contextlib.ExitStack) -> AuditLog:
+    log = AuditLog(state.audit_log)
+    stack.callback(log.close)
+    return log
 
 
 def _allocatable(record: Record) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Options:
     allocatable_cpu: str = ""
     allocatable_memory: str = ""
     exit_with_pid: int = 0  # ends, and removes its state, with this process; 0: runs on
+    audit: bool = False  # writes a line for each request to the audit log, until it ends
 
     @property
     def quantities(self) -> dict[str, str]:
@@ -89,6 +90,8 @@ def _launch(state: StateDir, options: Options, writing: int, log: BinaryIO) -> N
     command += ["--name", state.name, "--ready-fd", str(writing)]
     if options.exit_with_pid:
         command += ["--exit-with-pid", str(options.exit_with_pid)]
+    if options.audit:
+        command += ["--audit"]
     subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

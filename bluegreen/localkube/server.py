@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
-from bluegreen.localkube import discovery, openapi
+from bluegreen.localkube import audit, discovery, openapi
 from bluegreen.localkube.authority import Authority, service_account, unauthorized
 from bluegreen.localkube.escalation import REQUESTER, EscalationGuard
 from bluegreen.localkube.fault_board import Board
@@ -62,8 +62,9 @@ class ApiServer:
         sock: socket.socket | None = None,
         metrics: ResourceMetrics | None = None,
         faults: Board | None = None,
+        audit_log: audit.AuditLog | None = None,
     ) -> None:
-        self._metrics = metrics
+        self._metrics, self._audit_log = metrics, audit_log
         self._faults = faults or Board(registry.store)
         self._registry, self._authority, self._pods, self._tls = registry, authority, pods, tls
         registry.admission.append(EscalationGuard(authority))
@@ -102,6 +103,14 @@ class ApiServer:
 
     # -- a request -------------------------------------------------------------
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._audit_log is None:
+            return await self._answered(request)
+        with self._audit_log.request(request) as noted:
+            response = await self._answered(request)
+            noted.status = response.status
+            return response
+
+    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._answer(request)
         except ApiError as error:
@@ -182,6 +191,7 @@ class ApiServer:
 
     def _answer_path(self, request: web.BaseRequest, user: User, path: str) -> web.StreamResponse:
         """Discovery, OpenAPI and what is nothing at all."""
+        audit.note(user, request.method.lower(), None)
         self._require(user, Attributes(request.method.lower(), path=path))
         found = discovery.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
         if found is not None:
@@ -198,6 +208,7 @@ class ApiServer:
     ) -> web.StreamResponse:
         watching = request.method == "GET" and "watch" in query and options.flag(query, "watch")
         verb = target.verb(request.method, watch=watching)
+        audit.note(user, verb or request.method.lower(), target)
         named = _name_selected(query) if verb in ("list", "watch", "deletecollection") else ""
         self._require(user, target.attributes(verb or request.method.lower(), named))
         kind = paths.check_served(target, verb)
@@ -217,6 +228,7 @@ class ApiServer:
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
+        audit.begun(call.request)
         try:
             return await handler(call)
         finally:

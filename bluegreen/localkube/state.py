@@ -56,6 +56,7 @@ class StateDir:
         self.kubeconfig = path / "kubeconfig"
         self.images = path / "images.json"
         self.log = path / "daemon.log"
+        self.audit_log = path / "audit.log"
         self.token = path / "admin.token"
         self.certificates = path / "certificates"
         self.store = path / "store"

@@ -32,6 +32,7 @@ PARTS = {
     "together": Entry("tests.matrix.together", 1, "ten releases at once on one application"),
     "disk": Entry("tests.matrix.full_disk", 4, "releases with a full disk under reports/"),
     "clocks": Entry("tests.matrix.clocks", 4, "releases whose wall clock jumps"),
+    "switches": Entry("tests.switch_matrix", 3, "switches that no user is to feel, and a control that is felt"),
     "refused": Entry("tests.matrix.refused", 4, "bad images"),
     "faults": Entry("tests.fault_matrix", 2, "whole releases on an API that fails one request in five, and worse"),
 }

@@ -16,6 +16,8 @@ import pytest
 
 from bluegreen import localkube
 from bluegreen.kube import Kube, connect_handle
+from bluegreen.settings import LOCAL, LOCAL_IMAGE, load
+from tests.account import set_up_for
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -54,16 +56,31 @@ class Result:
 class App:
     """One application in a namespace of its own, released as often as a test likes."""
 
-    def __init__(self, cluster: localkube.Cluster, folder: Path) -> None:
-        self.cluster, self.folder = cluster, folder
+    def __init__(self, cluster: localkube.Cluster, folder: Path, **always: str) -> None:
+        self.cluster, self.folder, self.always = cluster, folder, always  # ``always``: settings of every release
         self.namespace = f"team-{uuid.uuid4().hex[:6]}"
         self.kube: Kube = connect_handle(str(cluster.kubeconfig), cluster.context, self.namespace)
+        self._account = folder / f"{self.namespace}.kubeconfig"
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """What a release's process gets: nothing of ours but PATH and HOME."""
-        own = {"BLUEGREEN_HOME": str(self.cluster.base), "NAMESPACE": self.namespace}
+        """What a release's process gets: nothing of ours but PATH and HOME, and the documented account for releases.
+
+        With CLUSTER=local it finds the cluster itself and is its administrator, as a newcomer is.
+        """
+        own = {"NAMESPACE": self.namespace, **self.always}
+        if settings.get("CLUSTER") == LOCAL:
+            own |= {"BLUEGREEN_HOME": str(self.cluster.base)}
+        elif "CLUSTER" not in settings:
+            own |= {"CLUSTER": self.cluster.context, "KUBECONFIG": str(self._kubeconfig()), "DOCKER_IMAGE": LOCAL_IMAGE}
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return {**kept, **QUICK, **own, "REPORTS_DIR": str(self.folder / "reports"), **settings}
+
+    def _kubeconfig(self) -> Path:
+        """The kubeconfig of the account; the application is set up by an administrator when it is first asked for."""
+        if not self._account.exists():
+            chosen = load({**QUICK, "NAMESPACE": self.namespace, **self.always})
+            set_up_for(self.kube, chosen, self.cluster, self._account)
+        return self._account
 
     def start(self, *arguments: str, suite: str = "suites/release", **settings: str) -> subprocess.Popen[str]:
         """Start a release and come back at once."""

@@ -32,10 +32,11 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_bad_input_is_refused_before_anything_is_changed(app: App, case: str, workers: tuple[str, ...]) -> None:
     settings, parts = REFUSED[case]
+    settings = {"KUBECONFIG": str(app.folder / "kubeconfig"), **settings}
     (app.folder / "kubeconfig").write_text(KUBECONFIG)
     for name, text in {"unknown": "name: ${NO_SUCH_SETTING}", "refused": "name: ${APP_NAME}-${COLOUR}"}.items():
         write_deployment(app.folder / name, text)
-    result = app.result(app.start(*workers, KUBECONFIG=str(app.folder / "kubeconfig"), **settings))
+    result = app.result(app.start(*workers, **{"CLUSTER": "local", **settings}))
     assert result.code == 4, result.output
     for part in parts:
         assert part in result.output

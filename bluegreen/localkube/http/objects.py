@@ -13,7 +13,7 @@ from bluegreen.localkube import scale, selectors, unemulated_fields
 from bluegreen.localkube.http import answers, bodies, disturbed, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
-from bluegreen.localkube.status import ApiError, bad_request, not_found
+from bluegreen.localkube.status import ApiError, bad_request, forbidden, not_found
 
 _DELETED_AT_ONCE = 100  # objects of a collection; then others have their turn
 
@@ -149,6 +149,16 @@ async def update(call: Call) -> web.StreamResponse:
     return _answer(call, stored, 200 if existed else 201)
 
 
+def _require_create(call: Call) -> None:
+    """403 for an apply that would create what its sender may not create: patch alone is not enough for that."""
+    target = call.target
+    if call.registry.store.entry(call.kind, target.namespace, target.name) is not None:
+        return
+    asked = target.attributes("create")
+    if call.authority.allows(call.user, asked) is None:
+        raise forbidden(asked.resource, asked.group, asked.name, asked.refusal(call.user))
+
+
 async def patch(call: Call) -> web.StreamResponse:
     """PATCH of one object, or of its status or scale, in any of the four patch types."""
     target = call.target
@@ -161,6 +171,7 @@ async def patch(call: Call) -> web.StreamResponse:
     given = patch_bodies.read(body, patch_type, asked.validation)
     if applying:
         _check_config(given.content)
+        _require_create(call)
     if not target.subresource:
         _warn(call)
     shown_as = bodies.kind_names(call.kind, target.subresource)

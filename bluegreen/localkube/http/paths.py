@@ -39,8 +39,9 @@ class Target:
         return verb
 
     def attributes(self, verb: str, name: str = "") -> Attributes:
-        """What to ask the authority."""
-        return Attributes(verb, self.group, self.resource, self.subresource, self.namespace, self.name or name)
+        """What to ask the authority. A namespace is in itself: a Role in it may allow to get it."""
+        space = self.name if (self.group, self.resource) == ("", "namespaces") else self.namespace
+        return Attributes(verb, self.group, self.resource, self.subresource, space, self.name or name)
 
 
 @lru_cache(maxsize=4096)
