@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluegreen import clock, localkube
+from tests.bench.bare import bare_server
 from tests.bench.rows import Row, namespace, processor_s, resident_mb, stand_up, timed
 from tests.bench.watchers import WATCHERS, watch_all
 from tests.bench.wire import Wire, encoded, own_namespace
@@ -26,8 +27,10 @@ def pods(cluster: localkube.Cluster) -> list[Row]:
     """A thousand pods that run no process; what the API's other clients feel meanwhile; listing the pods."""
     before = resident_mb(cluster.pid)
     with namespace(cluster) as kube, ExitStack() as stack:
+        used_s = processor_s(cluster.pid)
         with _asking(cluster) as waits_s:
             rollout_s = stand_up(kube, PODS, NO_PROCESS)
+        pod_ms = (processor_s(cluster.pid) - used_s) * 1000 / PODS
         wire = stack.enter_context(Wire(cluster))
         path = f"/api/v1/namespaces/{kube.namespace}/pods"
         lists_s = [timed(lambda: wire.ask("GET", path)) for _ in range(9)]
@@ -40,6 +43,7 @@ def pods(cluster: localkube.Cluster) -> list[Row]:
     ordered = sorted(waits_s)
     return [
         Row("1,000 pods without a process Available", rollout_s, "s", "<= 15"),
+        Row("the server's processor time a pod", pod_ms, "ms"),
         Row("a GET meanwhile, median", statistics.median(ordered) * 1000, "ms"),
         Row("a GET meanwhile, 99th percentile", ordered[len(ordered) * 99 // 100] * 1000, "ms"),
         Row("listing 1,000 pods, the first time", lists_s[0] * 1000, "ms", "<= 50"),
@@ -71,12 +75,17 @@ def _asking(cluster: localkube.Cluster) -> Iterator[list[float]]:
 
 def requests(cluster: localkube.Cluster) -> list[Row]:
     """One serial client over one connection; the best of three rounds, because others use the machine too."""
-    with Wire(cluster) as wire:
-        rounds = [_round(cluster, wire) for _ in range(3)]
+    bare = []
+    with Wire(cluster) as wire, bare_server(cluster) as place, Wire(place) as other:
+        rounds = []
+        for _ in range(3):
+            rounds.append(_round(cluster, wire))
+            bare.append(REQUESTS / timed(lambda: [other.ask("GET", "/") for _ in range(REQUESTS)]))
+    beside = (max(bare), "a bare aiohttp handler")
     return [
-        Row("creates by one serial client", max(each.creates for each in rounds), "/s", ">= 2000"),
+        Row("creates by one serial client", max(each.creates for each in rounds), "/s", ">= 2000", *beside),
         Row("the server's processor time a create", min(each.created_us for each in rounds), "us"),
-        Row("gets by one serial client", max(each.gets for each in rounds), "/s", ">= 3000"),
+        Row("gets by one serial client", max(each.gets for each in rounds), "/s", ">= 3000", *beside),
         Row("the server's processor time a get", min(each.got_us for each in rounds), "us"),
         Row("memory an object", rounds[0].memory_kb, "KB", "<= 5"),
     ]

@@ -10,14 +10,29 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from bluegreen import localkube
+
+class Server(Protocol):
+    """What a client has to know of a server: a cluster says so of its own."""
+
+    @property
+    def server(self) -> str:
+        """Its URL."""
+
+    @property
+    def token(self) -> str:
+        """What to show it."""
+
+    @property
+    def authority(self) -> Path:
+        """Whose certificate to trust."""
 
 
-def trusting(cluster: localkube.Cluster) -> ssl.SSLContext:
+def trusting(cluster: Server) -> ssl.SSLContext:
     """TLS that trusts the cluster's authority."""
     return ssl.create_default_context(cafile=str(cluster.authority))
 
@@ -25,7 +40,7 @@ def trusting(cluster: localkube.Cluster) -> ssl.SSLContext:
 class Wire:
     """One connection to a cluster's API. Answers are (status, body); only bodies with a length are read."""
 
-    def __init__(self, cluster: localkube.Cluster, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, cluster: Server, trust: ssl.SSLContext | None = None) -> None:
         where = urlsplit(cluster.server)
         assert where.hostname is not None
         plain = socket.create_connection((where.hostname, where.port or 443), timeout=120)
