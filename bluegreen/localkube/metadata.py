@@ -77,6 +77,14 @@ def states_version(meta: Obj) -> bool:
     return isinstance(version, str) and version.isascii() and version.isdecimal() and int(version) > 0
 
 
+def dedup_owners(meta: Obj) -> None:
+    """Keep the first of several references to one owner (dedupOwnerReferences of the apiserver's handlers)."""
+    owners = meta.get("ownerReferences") or []
+    if len(owners) > 1:
+        first = {owner.get("uid"): owner for owner in reversed(owners)}
+        meta["ownerReferences"] = [owner for owner in owners if first[owner.get("uid")] is owner]
+
+
 def carry_over(old: Obj, new: Obj) -> None:
     """Give an updated object the metadata that clients may leave out or cannot change."""
     before, after = old["metadata"], new.setdefault("metadata", {})

@@ -73,6 +73,7 @@ class Registry:
         preparation.for_create(kind, obj)
         defaults.apply_defaults(kind, obj)
         metadata.begin(kind, obj)
+        metadata.dedup_owners(obj["metadata"])
         preparation.with_uid(kind, obj)
         if not write.applied:
             obj = patches.track(kind.kind, None, obj, manager=write.manager)
@@ -147,6 +148,7 @@ class Registry:
         subresource = write.subresource
         metadata.check_precondition(kind, live, new)
         metadata.carry_over(live, new)
+        metadata.dedup_owners(new["metadata"])
         if subresource == "status":
             canonicalise(kind.kind, new)
             defaults.apply_status_defaults(kind, new)

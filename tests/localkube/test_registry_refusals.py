@@ -133,3 +133,16 @@ def test_what_is_put_says_its_name(registry: Registry, subresource: str, name: s
     wrong = "the name of the object (other) does not match the name on the URL (x)"
     missing = "the name of the object (x based on URL) was undeterminable: name must be provided"
     assert error.message == (wrong if name else missing)
+
+
+def test_an_owner_is_named_once(registry: Registry) -> None:
+    """dedupOwnerReferences: by uid, the first one stays."""
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "1"}
+    owners = [owner, {**owner, "uid": "2"}, {**owner, "blockOwnerDeletion": True}]
+    body = {"metadata": {"name": "x", "ownerReferences": owners}}
+    made = registry.create(MAP, "default", body, manager="me")
+    assert made["metadata"]["ownerReferences"] == owners[:2]
+    patch = {"metadata": {"ownerReferences": [owner, owner]}}
+    assert registry.patch(MAP, "default", "x", "merge", patch, manager="me")[0]["metadata"]["ownerReferences"] == [
+        owner
+    ]

@@ -290,6 +290,13 @@ def test_a_table_holds_what_tables_can(api: httpx.Client) -> None:
     assert answer.json()["message"].startswith("Unable to convert to Table as requested: includeObject: Invalid value")
 
 
+@pytest.mark.parametrize(("version", "code"), [("0", 200), ("1", 200), ("99999999", 504), ("new", 500)])
+def test_one_object_is_not_older_than_asked(api: httpx.Client, version: str, code: int) -> None:
+    """cacher.Get: a version that is no number is the store's own error, one of the future a time-out."""
+    api.post(MAPS, json=config_map("aged"))
+    assert api.get(f"{MAPS}/aged", params={"resourceVersion": version}).status_code == code
+
+
 def test_the_field_manager_is_the_clients_name_when_it_states_none(api: httpx.Client) -> None:
     made = api.post(MAPS, json=config_map("x"), headers={"User-Agent": "tool/1.2 (linux)"})
     assert [entry["manager"] for entry in made.json()["metadata"]["managedFields"]] == ["tool"]

@@ -79,6 +79,17 @@ def _position(store: Store, options: ListOptions) -> tuple[int, tuple[str, str] 
     return (wanted if options.version_match == "Exact" else current), None
 
 
+def check_not_older_than(store: Store, version: str) -> None:
+    """504 for one object at a version the server has not reached; 500 for a version that is none (cacher.Get)."""
+    if not version:
+        return
+    if not (version.isascii() and version.isdecimal()):
+        why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise ApiError(500, "", f'resourceVersion: Invalid value: "{version}": {why}')
+    if int(version) > store.resource_version:
+        raise too_large(int(version), store.resource_version)
+
+
 def too_large(wanted: int, current: int) -> ApiError:
     """504 for a version the server has not reached: the client is ahead of it."""
     causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]

@@ -61,6 +61,7 @@ def _answer(call: Call, obj: Obj, status: int = 200) -> web.StreamResponse:
 async def get(call: Call) -> web.StreamResponse:
     """GET of one object."""
     target = call.target
+    lists.check_not_older_than(call.registry.store, call.query.get("resourceVersion", ""))
     obj = _older_object(call) if call.strike.behind_s else call.registry.get(call.kind, target.namespace, target.name)
     if target.subresource == "scale":
         return answers.document(scale.view(obj), 200, call.form)
