@@ -59,7 +59,7 @@ class Kubectl:
         assert done.returncode != 0, f"kubectl {' '.join(arguments)} succeeded: {done.stdout}"
         return done.stderr
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Begin a command that goes on until it is ended; use it in a ``with``."""
         return subprocess.Popen(
             self.command(*arguments),
@@ -67,7 +67,7 @@ class Kubectl:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environment,
+            env=self.environment | (env or {}),
             cwd=self.home,
         )
 

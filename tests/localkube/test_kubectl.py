@@ -356,16 +356,28 @@ def test_logs_follow_and_previous(kubectl: Kubectl) -> None:
     assert "CrashLoopBackOff" in kubectl("get", "pod", "bad") or "Error" in kubectl("get", "pod", "bad")
 
 
-def test_exec_runs_a_program_in_the_pod_and_gives_its_exit_code(kubectl: Kubectl) -> None:
+# As kubectl 1.37 does it, and as it did until 1.30 (SPDY), which clients built on older libraries still do.
+UPGRADES = {"websocket": {}, "spdy": {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false"}}
+FORWARDS = {"websocket": {}, "spdy": {"KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}}
+
+
+@pytest.mark.parametrize("env", UPGRADES.values(), ids=UPGRADES)
+def test_exec_runs_a_program_in_the_pod_and_gives_its_exit_code(kubectl: Kubectl, env: dict[str, str]) -> None:
     started(kubectl)
-    assert kubectl("exec", "one", "--", "sh", "-c", "echo $HOSTNAME") == "one\n"
-    assert kubectl("exec", "-i", "one", "--", "cat", stdin="passed on") == "passed on"
-    assert kubectl.run("exec", "one", "--", "sh", "-c", "exit 7").returncode == 7
+    assert kubectl("exec", "one", "--", "sh", "-c", "echo $HOSTNAME", env=env) == "one\n"
+    large = "0123456789abcdef" * 20_000
+    assert kubectl("exec", "-i", "one", "--", "cat", stdin=large, env=env) == large
+    done = kubectl.run("exec", "one", "--", "sh", "-c", "echo out; echo err >&2; exit 7", env=env)
+    assert (done.returncode, done.stdout) == (7, "out\n")
+    assert done.stderr.startswith("err\n")
+    missing = kubectl.run("exec", "one", "--", "/nope", env=env)
+    assert 'exec: "/nope": stat /nope: no such file or directory: unknown' in missing.stderr
 
 
-def test_port_forward_leads_to_the_pod(kubectl: Kubectl) -> None:
+@pytest.mark.parametrize("env", FORWARDS.values(), ids=FORWARDS)
+def test_port_forward_leads_to_the_pod(kubectl: Kubectl, env: dict[str, str]) -> None:
     started(kubectl, WEB)
-    with kubectl.start("port-forward", "pod/one", ":8080") as forwarding:
+    with kubectl.start("port-forward", "pod/one", ":8080", env=env) as forwarding:
         assert forwarding.stdout is not None
         said = forwarding.stdout.readline()
         port = int(said.split()[2].rpartition(":")[2])

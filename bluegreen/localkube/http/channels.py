@@ -1,7 +1,8 @@
 """exec, attach and port-forward over WebSockets: messages whose first byte says which stream they belong to.
 
 The subprotocols are Kubernetes' v4.channel.k8s.io and v5.channel.k8s.io (which adds the end of an input stream).
-SPDY upgrades are refused for exec; kubectl's port-forward tunnels SPDY through a WebSocket (see ``spdy``).
+kubectl's port-forward tunnels SPDY through a WebSocket (see ``spdy``); older clients upgrade to SPDY itself
+(see ``spdy_upgrade``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import parse_qs
 import orjson
 from aiohttp import WSMsgType, web
 
-from bluegreen.localkube.http import options, spdy
+from bluegreen.localkube.http import options, spdy, spdy_upgrade
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.pods import Program, door
 from bluegreen.localkube.kinds import Obj
@@ -27,6 +28,8 @@ from bluegreen.localkube.status import ApiError, bad_request
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+SPDY_PROTOCOLS = ("v4.channel.k8s.io",)
+Socket = web.WebSocketResponse | spdy_upgrade.Channels
 _SUCCESS: Obj = {"metadata": {}, "status": "Success"}
 _CHUNK = 64 * 1024
 _LARGEST = 64 * 1024 * 1024  # bytes of one message: clients may send a whole input at once; a choice
@@ -45,13 +48,13 @@ async def exec_(call: Call) -> web.StreamResponse:
         target.namespace, target.name, call.query.get("container", ""), command, stdin=takes_input, tty=tty
     )
     try:
-        socket = await _upgraded(call, PROTOCOLS)
+        socket = await _conversation(call)
         await _converse(socket, program, call.query)
         await _say_end(socket, program)
     finally:
         program.close()
     await socket.close()
-    return socket
+    return _response(socket)
 
 
 async def attach(call: Call) -> web.StreamResponse:
@@ -62,11 +65,11 @@ async def attach(call: Call) -> web.StreamResponse:
     target = call.target
     asked = LogOptions(follow=True, tail_lines=0)
     text = door(call).logs(target.namespace, target.name, call.query.get("container", ""), asked)
-    socket = await _upgraded(call, PROTOCOLS)
+    socket = await _conversation(call)
     await _until_closed(socket, _copy_text(socket, text))
     await _send(socket, ERROR, orjson.dumps(_SUCCESS))
     await socket.close()
-    return socket
+    return _response(socket)
 
 
 async def portforward(call: Call) -> web.StreamResponse:
@@ -75,6 +78,12 @@ async def portforward(call: Call) -> web.StreamResponse:
     address = door(call).pod_address(call.target.namespace, call.target.name)
     if not address:
         raise bad_request(f"unable to forward port because pod is not running. Current status={_phase(call)}")
+    if spdy_upgrade.is_asked_for(call.request):
+        raw = spdy_upgrade.Raw(call.request)
+        await raw.prepare(("portforward.k8s.io",))
+        await spdy.Forwarder(raw, address).run()
+        await raw.close()
+        return raw.response
     if spdy.SUBPROTOCOL in _offered(call):
         socket = await _upgraded(call, (spdy.SUBPROTOCOL,))
         await spdy.Forwarder(socket, address).run()
@@ -88,7 +97,7 @@ async def portforward(call: Call) -> web.StreamResponse:
 
 # -- the handshake -----------------------------------------------------------------------------------------------
 def _require_upgrade(call: Call) -> None:
-    if call.request.headers.get("Upgrade", "").lower() != "websocket":
+    if call.request.headers.get("Upgrade", "").lower() not in ("websocket", spdy_upgrade.NAME.lower()):
         raise bad_request("Upgrade request required")
 
 
@@ -102,32 +111,51 @@ async def _upgraded(call: Call, protocols: tuple[str, ...]) -> web.WebSocketResp
     return socket
 
 
-async def _send(socket: web.WebSocketResponse, channel: int, data: bytes) -> None:
+async def _conversation(call: Call) -> Socket:
+    """exec's or attach's channels: over a WebSocket, or each as a stream of SPDY."""
+    if not spdy_upgrade.is_asked_for(call.request):
+        return await _upgraded(call, PROTOCOLS)
+    raw = spdy_upgrade.Raw(call.request)
+    await raw.prepare(SPDY_PROTOCOLS)
+    wanted = {name for name in ("stdin", "stdout", "stderr") if options.flag(call.query, name)}
+    if options.flag(call.query, "tty"):
+        wanted = wanted - {"stderr"} | {"resize"}
+    channels = spdy_upgrade.Channels(raw, wanted | {"error"})
+    await channels.open()
+    return channels
+
+
+def _response(socket: Socket) -> web.StreamResponse:
+    """What the server is told was answered."""
+    return socket if isinstance(socket, web.WebSocketResponse) else socket.response
+
+
+async def _send(socket: Socket, channel: int, data: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         await socket.send_bytes(bytes([channel]) + data)
 
 
 # -- a program's streams -------------------------------------------------------------------------------------------
-async def _converse(socket: web.WebSocketResponse, program: Program, query: options.Query) -> None:
+async def _converse(socket: Socket, program: Program, query: options.Query) -> None:
     """Copy streams until the program has said everything, or the client has gone."""
     copies = [(STDOUT, program.stdout, "stdout"), (STDERR, program.stderr, "stderr")]
     says = [_copy(socket, channel, queue, wanted=options.flag(query, name)) for channel, queue, name in copies]
     await _until_closed(socket, asyncio.gather(*says), program)
 
 
-async def _copy(socket: web.WebSocketResponse, channel: int, queue: asyncio.Queue[bytes], *, wanted: bool) -> None:
+async def _copy(socket: Socket, channel: int, queue: asyncio.Queue[bytes], *, wanted: bool) -> None:
     while data := await queue.get():
         if wanted:
             await _send(socket, channel, data)
 
 
-async def _copy_text(socket: web.WebSocketResponse, text: AsyncIterator[bytes]) -> None:
+async def _copy_text(socket: Socket, text: AsyncIterator[bytes]) -> None:
     async for data in text:
         await _send(socket, STDOUT, data)
 
 
 async def _until_closed(
-    socket: web.WebSocketResponse,
+    socket: Socket,
     copying: Coroutine[Any, Any, Any] | asyncio.Future[Any],
     program: Program | None = None,
 ) -> None:
@@ -141,10 +169,10 @@ async def _until_closed(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(socket: web.WebSocketResponse, program: Program | None) -> None:
+async def _listen(socket: Socket, program: Program | None) -> None:
     """Hand the client's messages to the program, until the client closes."""
     async for message in socket:
-        data = message.data.encode() if message.type == WSMsgType.TEXT else message.data
+        data = message.data.encode() if isinstance(message.data, str) else message.data
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY) or not data or program is None:
             continue
         if data[0] == STDIN:
@@ -161,7 +189,7 @@ def _resize(program: Program, text: bytes) -> None:
         program.resize(int(size["Width"]), int(size["Height"]))
 
 
-async def _say_end(socket: web.WebSocketResponse, program: Program) -> None:
+async def _say_end(socket: Socket, program: Program) -> None:
     """The program's exit code, on the error channel."""
     if socket.closed:
         return

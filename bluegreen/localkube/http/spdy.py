@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
 SUBPROTOCOL = "SPDY/3.1+portforward.k8s.io"
 SYN_STREAM, SYN_REPLY, RST_STREAM, PING, GOAWAY, HEADERS = 1, 2, 3, 6, 7, 8
@@ -145,10 +146,20 @@ class Pair:
     task: asyncio.Task[None] | None = None
 
 
+class Socket(Protocol):
+    """What carries the frames: a WebSocket, or the connection itself."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """Messages with a ``type`` and, for BINARY ones, their ``data``."""
+
+    async def send_bytes(self, data: bytes, /) -> None:
+        """Send."""
+
+
 class Forwarder:
     """Serves one tunnel: connects to ports of ``address`` and copies until the client goes."""
 
-    def __init__(self, socket: web.WebSocketResponse, address: str) -> None:
+    def __init__(self, socket: Socket, address: str) -> None:
         self._socket, self._address = socket, address
         self._headers, self._replies = HeaderReader(), HeaderWriter()
         self._pairs: dict[str, Pair] = {}
