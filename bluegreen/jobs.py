@@ -16,12 +16,9 @@ from bluegreen import manifests
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
 from bluegreen.errors import HarnessError, InputError, Mistake
-from bluegreen.kube import Kube
-from bluegreen.network import CANNOT_START
+from bluegreen.kube import Forbidden, Kube
+from bluegreen.network import CANNOT_START, RELEASE_LABEL
 from bluegreen.settings import Settings
-
-RELEASE_LABEL = "bluegreen/release"
-"""The label that names the release which a Job or pod was run for."""
 
 LOG_LINES = 100  # a choice: what a person reads; the rest is in the application's own logs
 NAME_LENGTH = 50  # a Job's name is a label value of its pods, 63 characters at most, with a suffix of ours
@@ -79,6 +76,14 @@ def run(kube: Kube, obj: Obj, *, release: str, deadline: Deadline, on_tick: Call
     finally:
         with suppress(HarnessError):  # its name is its own: one that stays is in nobody's way
             kube.delete(kind, name, grace_s=0)
+
+
+def sweep(kube: Kube, release: str) -> None:
+    """Remove the Jobs and pods that were run for a release and are still there: their process did not live to do it."""
+    for kind in ("Job", "Pod"):
+        with suppress(Forbidden):  # a Role from before Jobs were run
+            for found in kube.list(kind, labels=f"{RELEASE_LABEL}={release}"):
+                kube.delete(kind, found["metadata"]["name"], grace_s=0)
 
 
 def must_succeed(ended: Ended) -> Ended:

@@ -21,6 +21,9 @@ Obj = dict[str, Any]
 
 ATTEMPT_TIMEOUT_S = 5  # a choice: inside a cluster an answer takes milliseconds; of a new Service, up to 2 s
 
+RELEASE_LABEL = "bluegreen/release"
+"""The label that names the release which a pod, or a Job of a team's, was run for."""
+
 CANNOT_START = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerError")
 """Waiting reasons of a container that will not start by waiting longer."""
 
@@ -98,12 +101,20 @@ def parse(text: str) -> Seen:
     return Seen(address, ports)
 
 
-def pod(name: str, image: str, app_name: str, arguments: Sequence[str], pull_secrets: Sequence[Obj] = ()) -> Obj:
+def pod(
+    name: str,
+    image: str,
+    app_name: str,
+    arguments: Sequence[str],
+    pull_secrets: Sequence[Obj] = (),
+    release: str = "",
+) -> Obj:
     """The pod that asks. Its labels are its own: no Service selects it, and it counts to no colour."""
+    labels = {"app": f"{app_name}-network-test", **({RELEASE_LABEL: release} if release else {})}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": f"{app_name}-network-test"}},
+        "metadata": {"name": name, "labels": labels},
         "spec": {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": 60,
@@ -124,10 +135,20 @@ def pod(name: str, image: str, app_name: str, arguments: Sequence[str], pull_sec
     }
 
 
-def look(kube: Kube, service: str, paths: Mapping[str, str], *, image: str, app_name: str, deadline: Deadline) -> Seen:
+def look(
+    kube: Kube,
+    service: str,
+    paths: Mapping[str, str],
+    *,
+    image: str,
+    app_name: str,
+    deadline: Deadline,
+    release: str = "",
+) -> Seen:
     """Ask for a Service by its DNS name from inside the cluster, on each of its ports.
 
-    ``paths`` maps a port's name to ``PORT/PATH`` as in ``{"http": "80/healthz"}``. The pod is removed in any case.
+    ``paths`` maps a port's name to ``PORT/PATH`` as in ``{"http": "80/healthz"}``. The pod is removed in any case:
+    here, or at the end of the ``release`` it was made for, when this process does not live to do it.
 
     Raises:
         NetworkCheckError: the pod did not come to an end; the reason it gave is in the sentence.
@@ -136,7 +157,7 @@ def look(kube: Kube, service: str, paths: Mapping[str, str], *, image: str, app_
     host = f"{service}.{kube.namespace}.svc"
     name = f"{app_name}-network-test-{uuid.uuid4().hex[:6]}"
     entries = [f"{port}={rest}" for port, rest in paths.items()]
-    kube.create(pod(name, image, app_name, [host, "X-Bluegreen: gate", *entries]))
+    kube.create(pod(name, image, app_name, [host, "X-Bluegreen: gate", *entries], release=release))
     try:
         phase, why = kube.wait(
             "Pod",

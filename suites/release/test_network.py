@@ -60,7 +60,16 @@ def seen(target: Target, settings: Settings) -> network.Seen:
     ports = {name: f"{target.access.port_inside(service, name)}{settings.health_path}" for name in names}
     deadline = Deadline(min(60.0, settings.validation_timeout))
     name = target.release.preview_name
-    return network.look(target.cluster, name, ports, image=image, app_name=target.release.app_name, deadline=deadline)
+    release = target.release
+    return network.look(
+        target.cluster,
+        name,
+        ports,
+        image=image,
+        app_name=release.app_name,
+        deadline=deadline,
+        release=release.release_id,
+    )
 
 
 def test_the_name_resolves_inside_the_cluster(seen: network.Seen, target: Target, note: Any) -> None:
