@@ -150,7 +150,7 @@ class Beginning:
         except OSError as error:
             raise CannotStartError(
                 f"The probe's file {self.probe.out_file} cannot be written: {error.strerror}.",
-                "Make room, or set REPORTS_DIR to a directory that can be written.",
+                "Make room, or set TMPDIR to a directory that can be written.",
             ) from error
         return self.probe.url
 

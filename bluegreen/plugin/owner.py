@@ -79,10 +79,13 @@ class Owner:
             self.release = self._new_release()
             self._hang_hooks(self.release)
             handle = self.release.begin()
+            self.state.write(State(handle.to_json(), known=self.release.kube.known()))
         except HarnessError as error:
             self._could_not_begin(error)
             return False
-        self.state.write(State(handle.to_json(), known=self.release.kube.known()))
+        except OSError as error:
+            self._could_not_begin(HarnessError(f"The run's files cannot be written: {error}.", "Make room in TMPDIR."))
+            return False
         if handle.returning:
             self._need_less(handle.returning)
         if not handle.available:

@@ -81,20 +81,25 @@ class Reporting:
     def _final_name(self) -> Path:
         stem = self.run_dir.name.removesuffix(UNFINISHED)
         colour = self.record.get("candidate") or "none"
-        return self.run_dir.with_name(f"{stem}-{colour}")
+        return Path(self.settings.reports_dir).resolve() / f"{stem}-{colour}"
 
     def settle(self) -> None:
-        """Give the folder its final name and point ``latest`` at it; after every report is written."""
+        """Move the folder to where reports go and point ``latest`` at it; after every report is written."""
         if self.discarded:
             shutil.rmtree(self.run_dir, ignore_errors=True)
-            with suppress(OSError):
-                self.run_dir.parent.rmdir()  # only where it is empty: it was made for this run
             return
         (self.run_dir / FILE).unlink(missing_ok=True)
-        if not self.record or self.final_dir == self.run_dir:
+        if not self.record:
+            return
+        try:
+            self.final_dir.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(self.run_dir, self.final_dir)
+        except OSError as error:
+            shutil.rmtree(self.final_dir, ignore_errors=True)
+            self.progress(f"the report stays in {self.run_dir}: it could not be moved to {self.final_dir}: {error}")
+            self.final_dir = self.run_dir
             return
         with suppress(OSError):
-            self.run_dir.rename(self.final_dir)
             latest = self.final_dir.parent / "latest"
             draft = latest.with_name(f".latest-{os.getpid()}")
             draft.symlink_to(self.final_dir.name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +39,7 @@ def switch_on(config: pytest.Config, suite: str) -> None:
         config.pluginmanager.register(fixtures, "bluegreen-fixtures")
         return
     else:
-        run_dir = _new_run_dir(settings, intent_of(config))
+        run_dir = _new_run_dir(config, settings)
     config.pluginmanager.register(fixtures, "bluegreen-fixtures")
     config.stash[fixtures.RUN_DIR] = run_dir
     config.stash[fixtures.SETTINGS] = settings
@@ -47,12 +49,25 @@ def switch_on(config: pytest.Config, suite: str) -> None:
         config.pluginmanager.register(Owning(config, suite, settings, run_dir), "bluegreen-owner")
 
 
-def _new_run_dir(settings: Settings, intent: str) -> Path:
-    """The folder of this run's report; it gets its final name, with the colour, at the end."""
+def _new_run_dir(config: pytest.Config, settings: Settings) -> Path:
+    """The folder of this run's files, which is moved to REPORTS_DIR at the end, under a name with the colour.
+
+    What the release depends on while it runs lies here, in the directory for temporary files: a disk that fills up
+    under REPORTS_DIR costs a report and no release.
+    """
+    intent = intent_of(config)
     named = settings.docker_image if intent == "release" else intent
     image = named.rpartition("/")[2].replace(":", "-").replace("@", "-") or "live"
     stamp = clock.utc().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    return (Path(settings.reports_dir) / f"{stamp}-{image}-unfinished").resolve()
+    base = Path(tempfile.mkdtemp(prefix="bluegreen-"))
+    config.add_cleanup(lambda: _remove_empty(base))
+    return base / f"{stamp}-{image}-unfinished"
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder, unless a report that could not be moved is still in it."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _direct_reports(config: pytest.Config, run_dir: Path) -> None:
@@ -207,6 +222,8 @@ class Owning:
         except OSError as error:
             self.reporting.progress(f"a report could not be written: {error}")
         self._settle()
+        if exitstatus == pytest.ExitCode.INTERNAL_ERROR:  # pytest says nothing more then; where traffic is must be said
+            self.pytest_terminal_summary(self.config.pluginmanager.getplugin("terminalreporter"))
 
     def _cut_short(self, exitstatus: int) -> None:
         if self.owner.signal:
