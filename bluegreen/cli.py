@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from bluegreen import __version__, clock, cluster_faults
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives its exit code."""
     parsed = _parser().parse_args(arguments)
     command: Command = parsed.command
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a rollback that is told to end mends what it began
+    _interrupt_once()
     try:
         return command(parsed)
     except HarnessError as error:
@@ -54,6 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"bluegreen: {error}", file=sys.stderr)
         return HARNESS_FAILED
+
+
+def _interrupt_once() -> None:
+    """SIGINT and SIGTERM end a command, which mends what it began; while it does so, further ones change nothing."""
+    told: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        if len(told) == 1:
+            raise KeyboardInterrupt
+        print("bluegreen: already ending; what was begun is being put in order.", file=sys.stderr)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 # -- arguments -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bluegreen import jobs
 from bluegreen.access import Access
 from bluegreen.deployments import Deployments
 from bluegreen.errors import HarnessError
@@ -55,11 +56,13 @@ class Desk:
     def rest(self, step: Step, outcome: Outcome, reason: str = "", kept_until: str = "") -> None:
         """Write down how it ended, and what of it still stands on purpose."""
         self.lock.check()
+        jobs.sweep(self.kube, self.record.id)
         self.journal.rest(step, outcome, reason, kept_until)
         self.hooks.entering(Step.CLOSED)
 
     def close(self, outcome: Outcome) -> None:
         """Write down how it ended."""
         self.lock.check()
+        jobs.sweep(self.kube, self.record.id)
         self.journal.close(outcome)
         self.hooks.entering(Step.CLOSED)

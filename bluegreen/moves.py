@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bluegreen import clock, confirm, evidence, jobs
+from bluegreen import clock, confirm, evidence
 from bluegreen.access import Access
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
@@ -123,7 +123,6 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
         retire(desk, record.live)
         desk.deployments.guard(record.live, desk.settings.min_replicas)
     desk.deployments.guard(record.candidate, desk.settings.min_replicas)
-    jobs.sweep(desk.kube, record.id)
     desk.close(Outcome.SWITCHED)
 
 
@@ -250,8 +249,7 @@ def _take_away(desk: Desk) -> None:
         else:
             desk.deployments.put_back(colour, record.before, record.id)
         desk.deployments.guard(colour, desk.settings.min_replicas)
-        jobs.sweep(desk.kube, record.id)
-        remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
+            remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
         step.detail = _await_gone(desk, colour, remaining)
 
 

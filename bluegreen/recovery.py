@@ -87,7 +87,11 @@ def recover(settings: Settings, kube: Kube, progress: Callable[[str], None] = pr
     lock.take()
     try:
         desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-recover", run_id, lock, Steps(progress))
-        done = claim_and_mend(desk)
+        try:
+            done = claim_and_mend(desk)
+        except KeyboardInterrupt:  # what was begun is done before this ends: half mended is no state to leave
+            mend(desk)
+            raise
     finally:
         lock.release()
     left = desk.journal.record

@@ -88,8 +88,8 @@ class Striking:
             code = run.end()
             left = witness.cut_off()
             require_right_code(code, left, run)
-            if left is not None and left.unfinished and kind.command == "recover":
-                whole.recovered(subject.app, witness.before.tag)  # an interrupted recover leaves it to the next one
+            if left is not None and left.unfinished and not begun(run):
+                whole.recovered(subject.app, witness.before.tag)  # interrupted before it began to mend
         witness.forgive(kind.felt)
         words = witness.hold()
         outcome = left.outcome or "unfinished" if left is not None else "nothing opened"
@@ -109,6 +109,11 @@ class Striking:
             pause(blow.again, lambda: run.over)
             run.signal(blow.number)
         return True
+
+
+def begun(run: Run) -> bool:
+    """Whether a command has come as far as mending."""
+    return not run.said("bluegreen: interrupted") or run.said("mend release")
 
 
 def kill_worker(run: Run, which: int) -> bool:

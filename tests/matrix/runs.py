@@ -59,6 +59,9 @@ MENDERS = (RECOVER, RECOVER, NEXT, NEXT_DRIVEN)
 KINDS = {
     "release": Kind(30, steps=FORWARD),
     "release -n 2": Kind(20, ("-n", "2"), steps=FORWARD, length=1.3),
+    "release --rehearse": Kind(
+        16, ("--rehearse",), steps={**FORWARD, Step.SWITCHING: 0.15, Step.REHEARSING: 0.15}, length=1.3
+    ),
     "refused release": Kind(8, fault="-bad-http-500", steps=REFUSED, length=0.7),
     "refused release -n 2": Kind(6, ("-n", "2"), fault="-bad-http-500", steps=REFUSED),
     "rolled-back release": Kind(
@@ -76,7 +79,7 @@ KINDS = {
         killed=("--kill", "after", "--step", "watching"),
     ),
 }
-"""The kinds of runs, with shares that make a hundred."""
+"""The kinds of runs, with their shares."""
 
 
 @dataclass(frozen=True)
