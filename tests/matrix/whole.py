@@ -9,7 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bluegreen import clock
@@ -41,6 +41,8 @@ class Run:
 
     process: subprocess.Popen[bytes]
     folder: Path
+    began_s: float = field(default_factory=clock.now_s)
+    took_s: float = 0.0  # from its start to its end, once that was waited for
 
     @property
     def marker(self) -> str:
@@ -74,6 +76,7 @@ class Run:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"it hung for {longest_s:g} s: {self.output[-2000:]}") from None
+        self.took_s = clock.now_s() - self.began_s
         processes.require_gone(self.marker, CHILDREN_S)
         return code
 
