@@ -249,7 +249,7 @@ def _take_away(desk: Desk) -> None:
         else:
             desk.deployments.put_back(colour, record.before, record.id)
         desk.deployments.guard(colour, desk.settings.min_replicas)
-            remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
+        remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
         step.detail = _await_gone(desk, colour, remaining)
 
 
