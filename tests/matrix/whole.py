@@ -19,9 +19,9 @@ from tests.matrix import processes
 
 QUICK = {
     "LEASE_DURATION": "2",
-    "LOAD_TEST_DURATION": "3",
+    "LOAD_TEST_DURATION": "6",
     "LOAD_WARMUP": "1",
-    "LOAD_USERS": "2",
+    "LOAD_USERS": "4",
     "LOAD_MIN_REQUESTS": "1",
     "LOAD_P95_MS": "20000",
     "POST_SWITCH_WATCH": "1",
