@@ -365,8 +365,10 @@ def _suite(arguments: Arguments, *options: str) -> int:
     given = {name: str(value) for name, value in _given(arguments).items() if value is not None}
     sys.stdout.flush()
     command = [sys.executable, "-m", "pytest", str(suite), *options]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the suite puts itself in order and says how it ended
     process = subprocess.Popen(command, env=os.environ | given)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the suite hears of it too, puts things in order and says how it ended
     signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
     return process.wait()
 

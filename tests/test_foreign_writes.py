@@ -111,14 +111,13 @@ def test_between_the_read_and_the_patch(app: App, monkeypatch: pytest.MonkeyPatc
     assert app.deployment(Colour.GREEN) is None
 
 
-@pytest.mark.parametrize("manager", WRITERS)
-def test_after_the_switch_back_to_the_old_colour(app: App, manager: str) -> None:
+def test_after_the_switch_back_to_the_old_colour(app: App) -> None:
     release = begun(app)
     release.promote()
-    WRITERS[manager](app, "blue")
+    apply(app, "blue")
     with pytest.raises(ForeignWriteError) as seen:
         release.watch_tick()
-    told(seen, manager)
+    told(seen, "argocd-controller")
     with app.watched() as selectors:
         release.roll_back(str(seen.value))
     release.close()
