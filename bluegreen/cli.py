@@ -366,9 +366,7 @@ def _suite(arguments: Arguments, *options: str) -> int:
     sys.stdout.flush()
     command = [sys.executable, "-m", "pytest", str(suite), *options]
     process = subprocess.Popen(command, env=os.environ | given)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # the suite hears of it too, puts things in order and says how it ended
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the suite hears it too, and puts things in order
     signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
     return process.wait()
 
