@@ -96,9 +96,15 @@ def _may_come(policies: Sequence[Obj], name: str, number: int) -> Check:
 
 def _may_look_up(policies: Sequence[Obj]) -> Check:
     rules = [rule for policy in policies for rule in policy["spec"].get("egress") or []]
-    allowed = any(_port_allowed(rule, "dns", DNS_PORT) for rule in rules)
+    allowed = any(_port_allowed(rule, "dns", DNS_PORT) and _leads_out(rule) for rule in rules)
     otherwise = f"{_named(policies)} does not let this colour's pods look up names (port {DNS_PORT})."
     return Check.that("NetworkPolicy: names", allowed, "shut", "open", otherwise)
+
+
+def _leads_out(rule: Obj) -> bool:
+    """Whether a rule allows anything outside the namespace, where the cluster's name server is."""
+    peers = rule.get("to") or [{"ipBlock": {}}]
+    return any("namespaceSelector" in peer or "ipBlock" in peer for peer in peers)
 
 
 def _port_allowed(rule: Obj, name: str, number: int) -> bool:

@@ -49,6 +49,7 @@ def test_policies_that_let_the_pods_be_used(policies: list[Any]) -> None:
             "does not let this colour's pods look up names",
         ),
         ([policy(policyTypes=["Egress"])], "does not let this colour's pods look up names"),
+        ([policy(policyTypes=["Egress"], egress=[{"to": [{"podSelector": {}}]}])], "pods look up names"),
     ],
 )
 def test_policies_that_shut_the_pods_in(policies: list[Any], said: str) -> None:
