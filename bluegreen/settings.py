@@ -320,6 +320,16 @@ SETTINGS: tuple[Setting, ...] = (
         "METRIC",
     ),
     Setting(
+        "PROMETHEUS_URL",
+        grammar.url("http://prometheus:9090"),
+        None,
+        "The Prometheus that the queries of checks.yaml are asked of.",
+        "URL",
+    ),
+    Setting(
+        "PROMETHEUS_TOKEN", grammar.secret, None, "The bearer token that Prometheus asks for, if it does.", secret=True
+    ),
+    Setting(
         "ERROR_COUNTER",
         grammar.metric,
         "gremlinsai_api_errors_total",
@@ -457,6 +467,7 @@ class Settings:
     api_paths: str
     metrics: str
     request_counter: str
+    prometheus_url: str
     error_counter: str
     keep_alive: bool
     shutdown_test: bool
@@ -488,6 +499,7 @@ class Settings:
     ollama_api_key: str = field(repr=False)
     encryption_key: str = field(repr=False)
     secret_key: str = field(repr=False)
+    prometheus_token: str = field(repr=False)
 
     @property
     def embedded(self) -> bool:

@@ -26,6 +26,7 @@ from bluegreen.gate.objects import (
     usage,
 )
 from bluegreen.gate.production import live_selector, nobody_harmed
+from bluegreen.gate.queries import Thresholds, within
 
 __all__ = [
     "Answer",
@@ -33,6 +34,7 @@ __all__ = [
     "CheckError",
     "Look",
     "NoEvidenceError",
+    "Thresholds",
     "admitted",
     "answered",
     "autoscaler",
@@ -66,4 +68,5 @@ __all__ = [
     "usage",
     "version",
     "well_throughout",
+    "within",
 ]

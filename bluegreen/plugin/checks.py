@@ -2,11 +2,12 @@
 
     - name: smoke test            # required; the test's name in the report
       stage: api                  # the stage it belongs to; "checks" unless it is named
-      command: ./smoke.sh         # one of command, job, pod; a text is run by sh -c, a list as it is
+      command: ./smoke.sh         # one of command, job, pod, prometheus; a text is run by sh -c, a list as it is
       timeout_s: 60               # seconds; 300 unless it is named
 
 ``command`` runs where the suite runs and passes by exit code 0; ``job`` and ``pod`` name a manifest of one Job or Pod
-(a Helm test pod, say) beside the file, which runs in the cluster and passes when it succeeds.
+(a Helm test pod, say) beside the file, which runs in the cluster and passes when it succeeds. ``prometheus`` is a
+query for PROMETHEUS_URL, with ``max``, ``min`` or ``times_live`` for thresholds, asked until there is data.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from bluegreen import jobs
+from bluegreen import clock, gate, jobs, prometheus
 from bluegreen.clock import Deadline
 from bluegreen.errors import HarnessError, InputError
 from bluegreen.handle import Handle
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 FILE_NAME = "checks.yaml"
 TIMEOUT_S = 300.0  # a choice: VALIDATION_TIMEOUT's default, for all of the gate
 SHOWN_LINES = 20  # of what a failed command printed
-WAYS = ("command", "job", "pod")
-KEYS = {"name", "stage", "timeout_s", *WAYS}
+ASK_EVERY_S = 1.0  # how often a Prometheus without data is asked again; it scrapes every few seconds at best
+WAYS = ("command", "job", "pod", "prometheus")
+LIMITS = ("max", "min", "times_live")
+KEYS = {"name", "stage", "timeout_s", *WAYS, *LIMITS}
 
 
 class ChecksFile(pytest.File):
@@ -73,10 +76,13 @@ class Check(pytest.Item):
 
         handle = Handle.from_json(StateFile(self.config.stash[RUN_DIR] / FILE).read().handle)
         deadline = Deadline(float(self.entry.get("timeout_s", TIMEOUT_S)))
+        settings = self.config.stash[SETTINGS]
         if "command" in self.entry:
             run_command(self.entry["command"], self.path.parent, variables(handle), deadline)
+        elif "prometheus" in self.entry:
+            ask_prometheus(self.entry, handle, settings, deadline)
         else:
-            self._run_job(handle, self.config.stash[SETTINGS], deadline)
+            self._run_job(handle, settings, deadline)
 
     def _run_job(self, handle: Handle, settings: Settings, deadline: Deadline) -> None:
         file = self.path.parent / str(self.entry.get("job") or self.entry.get("pod"))
@@ -91,7 +97,7 @@ class Check(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
         """The sentence alone: a traceback would be this harness's."""
-        if excinfo.errisinstance((CheckFailedError, HarnessError)):
+        if isinstance(excinfo.value, CheckFailedError | HarnessError | gate.CheckError):
             return str(excinfo.value)
         return str(super().repr_failure(excinfo))
 
@@ -111,13 +117,23 @@ def mistake(entry: object) -> str:
     timeout_s = entry.get("timeout_s", TIMEOUT_S)
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
         return f"timeout_s={timeout_s!r}: write a number of seconds above 0."
-    return _wrong_text(entry)
+    return _wrong_text(entry) or _wrong_limits(entry)
+
+
+def _wrong_limits(entry: Mapping[str, Any]) -> str:
+    given = {key: entry[key] for key in LIMITS if key in entry}
+    if bool(given) != ("prometheus" in entry):
+        return f"a query needs thresholds, and nothing else has them: {', '.join(LIMITS)}."
+    wrong = {
+        key: value for key, value in given.items() if isinstance(value, bool) or not isinstance(value, int | float)
+    }
+    return next((f"{key}={value!r}: write a number." for key, value in wrong.items()), "")
 
 
 def _wrong_text(entry: Mapping[str, Any]) -> str:
     command = entry.get("command", "")
     words = command if isinstance(command, list) else [command]
-    texts = {"stage": entry.get("stage", ""), "job": entry.get("job", ""), "pod": entry.get("pod", "")}
+    texts = {key: entry.get(key, "") for key in ("stage", "job", "pod", "prometheus")}
     if not all(isinstance(word, str) for word in words):
         return "command: write a text or a list of texts."
     return next((f"{key}: write a text." for key, value in texts.items() if not isinstance(value, str)), "")
@@ -169,3 +185,29 @@ def run_command(command: str | list[str], folder: Path, told: Mapping[str, str],
     if process.returncode:
         last = "\n".join(printed.strip().splitlines()[-SHOWN_LINES:]) or "nothing"
         raise CheckFailedError(f"{words[0]} exited with {process.returncode}. It printed:\n{last}")
+
+
+def ask_prometheus(entry: Mapping[str, Any], handle: Handle, settings: Settings, deadline: Deadline) -> None:
+    """Ask a query until it has data, of the live colour too where it is compared, and hold it against its thresholds.
+
+    Raises CheckError when it is outside of them or has no data at the deadline, PrometheusError when it is refused.
+    """
+    if not settings.prometheus_url:
+        raise CheckFailedError("PROMETHEUS_URL is not set, and this check asks a Prometheus.")
+    limits = gate.Thresholds(entry.get("min"), entry.get("max"), entry.get("times_live"))
+    compared = limits.times_live is not None
+    if compared and handle.live in (None, handle.candidate):
+        pytest.skip("nothing else is live that it could be compared with")
+    while True:
+        ours = _ask(entry, handle, settings, handle.candidate)
+        theirs = _ask(entry, handle, settings, str(handle.live)) if compared else []
+        if (ours and (theirs or not compared)) or deadline.expired:
+            break
+        clock.sleep_s(min(ASK_EVERY_S, deadline.remaining_s))
+    gate.require(gate.within(str(entry["name"]), ours, limits, theirs))
+
+
+def _ask(entry: Mapping[str, Any], handle: Handle, settings: Settings, colour: str) -> list[prometheus.Sample]:
+    facts = {"NAMESPACE": handle.namespace, "APP_NAME": handle.app_name, "SERVICE_NAME": handle.service_name}
+    query = prometheus.filled(str(entry["prometheus"]), {**facts, "COLOUR": colour})
+    return prometheus.ask(settings.prometheus_url, query, settings.prometheus_token)

@@ -628,7 +628,7 @@ LOAD_CASES = [
         "crashes-later",
         "it crashes a minute after its start",
         "load",
-        "restarts of",
+        "it was restarted during the load test",
         "crashes-after seconds=45",
         {"LOAD_TEST_DURATION": "55", "VALIDATION_TIMEOUT": "200"},
     ),

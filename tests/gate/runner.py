@@ -19,7 +19,7 @@ GOOD = "gremlinsai/backend:v1.0.0"
 TIMEOUT_S = 240.0  # of one release; far above what any case takes
 RIGHT, ELSEWHERE, MISSED = "right stage", "elsewhere", "missed"
 
-SETTINGS = {"HEALTH_CHECK_TIMEOUT": "30", "LOAD_TEST_DURATION": "5", "LOAD_USERS": "10"}
+SETTINGS = {"HEALTH_CHECK_TIMEOUT": "30", "LOAD_TEST_DURATION": "8"}
 """What every case runs under beside the quick settings of the release tests."""
 
 _REGISTERING = threading.Lock()

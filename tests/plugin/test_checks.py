@@ -15,14 +15,15 @@ GOOD: list[dict[str, Any]] = [
     {"name": "a", "command": ["true", "-x"], "stage": "api", "timeout_s": 1.5},
     {"name": "a", "job": "job.yaml"},
     {"name": "a", "pod": "pod.yaml"},
+    {"name": "a", "prometheus": "up", "min": 1, "max": 2.5, "times_live": 1.2},
 ]
 
 BAD: list[tuple[object, str]] = [
     ("true", "it needs a name"),
     ({"command": "true"}, "it needs a name"),
     ({"name": " ", "command": "true"}, "it needs a name"),
-    ({"name": "a"}, "exactly one of command, job, pod"),
-    ({"name": "a", "command": "true", "job": "job.yaml"}, "exactly one of command, job, pod"),
+    ({"name": "a"}, "exactly one of command, job, pod, prometheus"),
+    ({"name": "a", "command": "true", "job": "job.yaml"}, "exactly one of command, job, pod, prometheus"),
     ({"name": "a", "comand": "true"}, "unknown key comand"),
     ({"name": "a", "command": "true", "timeout_s": 0}, "timeout_s=0"),
     ({"name": "a", "command": "true", "timeout_s": True}, "timeout_s=True"),
@@ -30,6 +31,10 @@ BAD: list[tuple[object, str]] = [
     ({"name": "a", "command": ["echo", 1]}, "command: write a text or a list of texts"),
     ({"name": "a", "job": ["job.yaml"]}, "job: write a text"),
     ({"name": "a", "command": "true", "stage": 3}, "stage: write a text"),
+    ({"name": "a", "prometheus": "up"}, "a query needs thresholds"),
+    ({"name": "a", "command": "true", "max": 1}, "nothing else has them"),
+    ({"name": "a", "prometheus": "up", "max": "1"}, "max='1': write a number"),
+    ({"name": "a", "prometheus": "up", "max": True}, "max=True: write a number"),
 ]
 
 
@@ -68,7 +73,7 @@ def test_a_file_that_is_wrong_stops_the_collection(pytester: pytest.Pytester) ->
     suite.mkdir(parents=True)
     (suite / "checks.yaml").write_text("- {name: a}\n")
     result = pytester.runpytest_inprocess("suites/release", "--collect-only", "-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["*checks.yaml, check 1: it needs exactly one of command, job, pod.*"])
+    result.stdout.fnmatch_lines(["*checks.yaml, check 1: it needs exactly one of command, job, pod, prometheus.*"])
     assert result.ret == pytest.ExitCode.INTERRUPTED
     (suite / "checks.yaml").write_text("- {name: smoke test, command: 'true'}\n")
     result = pytester.runpytest_inprocess("suites/release", "--collect-only", "-q", "-p", "no:cacheprovider")
