@@ -226,17 +226,21 @@ class Finding:
     delta: float  # Cliff's delta of the times
 
 
-def judge(pairs: Mapping[str, tuple[Sample, Sample]]) -> dict[str, Finding]:
-    """Compare (candidate, live) at each endpoint; three tests an endpoint, all corrected together."""
+def judge(pairs: Mapping[str, tuple[Sample, Sample]], looks: int = 1) -> dict[str, Finding]:
+    """Compare (candidate, live) at each endpoint; three tests an endpoint, all corrected together.
+
+    ``looks``: how often this may be asked of growing samples, until nothing is unclear; each look then gets its part of
+    the error rates (Bonferroni), so that they hold for all looks together.
+    """
     tested = {
         f"{name}\n{test}": p
         for name, (candidate, live) in pairs.items()
         if _enough(candidate, live)
         for test, p in _tests(candidate, live).items()
     }
-    corrected = holm(tested)
+    corrected = {test: min(1.0, p * looks) for test, p in holm(tested).items()}
     return {
-        name: _finding(candidate, live, {test: corrected[f"{name}\n{test}"] for test in _TESTS} if tested else {})
+        name: _finding(candidate, live, {test: corrected[f"{name}\n{test}"] for test in _TESTS}, looks)
         if _enough(candidate, live)
         else _too_little(candidate, live)
         for name, (candidate, live) in pairs.items()
@@ -270,9 +274,9 @@ def slow_tail(first: Sequence[float], second: Sequence[float]) -> tuple[int, int
     return sum(time > begins for time in first), sum(time > begins for time in second)
 
 
-def _finding(candidate: Sample, live: Sample, p: Mapping[str, float]) -> Finding:
+def _finding(candidate: Sample, live: Sample, p: Mapping[str, float], looks: int) -> Finding:
     times = ratio(candidate.times_ms, live.times_ms)
-    judgement, why, which = _verdict(candidate, live, p, times)
+    judgement, why, which = _verdict(candidate, live, p, times, looks)
     return Finding(
         judgement=judgement,
         why=why,
@@ -285,7 +289,9 @@ def _finding(candidate: Sample, live: Sample, p: Mapping[str, float]) -> Finding
     )
 
 
-def _verdict(candidate: Sample, live: Sample, p: Mapping[str, float], times: Ratio) -> tuple[Judgement, str, str]:
+def _verdict(
+    candidate: Sample, live: Sample, p: Mapping[str, float], times: Ratio, looks: int
+) -> tuple[Judgement, str, str]:
     """The judgement, the sentence, and the test that it rests on; failures first, for they weigh most."""
     excess = candidate.failures / candidate.requests - live.failures / live.requests
     if p["failures"] < ALPHA and excess >= ERROR_EXCESS:
@@ -297,7 +303,9 @@ def _verdict(candidate: Sample, live: Sample, p: Mapping[str, float], times: Rat
     if p["tail"] < ALPHA and slow / len(candidate.times_ms) - slow_live / len(live.times_ms) >= TAIL_EXCESS:
         why = f"{slow} of {len(candidate.times_ms)} answers are far slower than most, live's {slow_live}"
         return Judgement.WORSE, f"{why} of {len(live.times_ms)}", "tail"
-    if mann_whitney(candidate.times_ms, [time * UNBEARABLE for time in live.times_ms]).z > -_NORMAL.inv_cdf(1 - BETA):
+    if mann_whitney(candidate.times_ms, [time * UNBEARABLE for time in live.times_ms]).z > -_NORMAL.inv_cdf(
+        1 - BETA / looks
+    ):
         why = f"a regression of {UNBEARABLE - 1:.0%} cannot be ruled out ({_interval(times)}): more data is needed"
         return Judgement.UNCLEAR, why, "times"
     return Judgement.ALIKE, f"no worse than live ({_interval(times)})", "times"

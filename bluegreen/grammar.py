@@ -291,6 +291,14 @@ def paths(value: str) -> str:
     return " ".join(value.split())
 
 
+def fields(value: str) -> str:
+    """Paths of fields in JSON, separated by blanks: keys, places and ``*``, joined by dots."""
+    for one in value.split():
+        if not all(one.split(".")):
+            raise Refused(f"{one} is not the path of a field.", "Write for example version items.*.id")
+    return " ".join(value.split())
+
+
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _METRIC_TYPES = ("counter", "gauge", "histogram", "summary", "untyped")
 

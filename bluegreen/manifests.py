@@ -163,7 +163,7 @@ def _typed(name: str, value: Any) -> Any:
 
 _NUMBERS = frozenset(
     s.name for s in SETTINGS if s.default is not None and isinstance(s.parse(s.default), int | float)
-) | {"MIN_REPLICAS", "MAX_REPLICAS", "LOAD_WARMUP", "LOAD_RATE"}
+) | {"MIN_REPLICAS", "MAX_REPLICAS", "LOAD_WARMUP", "LOAD_RATE", "COMPARE_DURATION"}
 
 
 def _port(url: str) -> int | str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bluegreen import clock, confirm, evidence
+from bluegreen import baseline, clock, confirm, evidence
 from bluegreen.access import Access
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
@@ -244,6 +244,7 @@ def _take_away(desk: Desk) -> None:
             desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir)
     with desk.steps.step("remove candidate") as step:
         desk.traffic.preview(None)
+        baseline.remove(desk.kube, desk.settings.app_name)
         if record.before is None:
             desk.deployments.delete(colour)
         else:

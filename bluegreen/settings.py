@@ -44,6 +44,8 @@ class Setting:
     """A secret has no option (command lines are visible to everybody) and is never shown."""
     blank: bool = False
     """An empty value means something; elsewhere it means that the setting is not set."""
+    bare: str | None = None
+    """What its option means when it is given without a value; ``None``: it needs one."""
 
     @property
     def attribute(self) -> str:
@@ -164,6 +166,31 @@ SETTINGS: tuple[Setting, ...] = (
         "NUMBER",
     ),
     Setting("LOAD_PROCESSES", grammar.whole(1, 64, 2), "1", "Processes that make the load.", "NUMBER"),
+    Setting(
+        "COMPARE",
+        grammar.one_of("off", "live", "copy"),
+        "off",
+        "Whether the candidate is loaded beside what is live and compared: off, live (the live pods themselves), or "
+        "copy (fresh pods of the live release, which must have room).",
+        "WORD",
+        bare="live",
+    ),
+    Setting(
+        "COMPARE_DURATION",
+        grammar.seconds(1, 20),
+        None,
+        "How long both are loaded for the comparison, in seconds; LOAD_TEST_DURATION.",
+        _SECONDS,
+    ),
+    Setting(
+        "COMPARE_IGNORE",
+        grammar.fields,
+        "version",
+        "Fields of JSON answers in which the candidate may differ from live, as paths such as items.*.id, separated by "
+        "blanks.",
+        "FIELDS",
+        blank=True,
+    ),
     Setting("LOAD_USERS", grammar.whole(1, 100_000, 20), "20", "Users that the load test simulates.", "NUMBER"),
     Setting(
         "LOAD_WARMUP",
@@ -439,6 +466,9 @@ class Settings:
     load_p95_ms: int
     load_min_requests: int
     load_thresholds: Path | None
+    compare: str
+    compare_duration: float
+    compare_ignore: str
     load_model: str
     load_rate: float | None
     load_processes: int
@@ -630,6 +660,8 @@ def _derive(values: dict[str, Any]) -> None:
         v["min_replicas"] = min(3, v["replicas"], v["max_replicas"] or 3)
     if v["max_replicas"] is None:
         v["max_replicas"] = max(20, v["replicas"], v["min_replicas"])
+    if v["compare_duration"] is None:
+        v["compare_duration"] = v["load_test_duration"]
     if v["load_warmup"] is None:
         v["load_warmup"] = min(2.0, v["load_test_duration"] / 10)
     if v["docker_image"] and not v["expected_version"]:
@@ -645,6 +677,7 @@ _AT_MOST: tuple[tuple[str, str, Parse], ...] = (
     ("LOAD_WARMUP", "LOAD_TEST_DURATION", float),
     ("LOAD_TEST_DURATION", "VALIDATION_TIMEOUT", float),
     ("LOAD_PROCESSES", "LOAD_USERS", float),
+    ("COMPARE_DURATION", "VALIDATION_TIMEOUT", float),
 )
 """Pairs of settings of which the first may not exceed the second, and how to compare them."""
 

@@ -9,6 +9,7 @@ sentences. A stage's tests put the two together::
 
 from bluegreen.gate.application import Answer, found_nothing, healthy, succeeded, version
 from bluegreen.gate.check import Check, CheckError, NoEvidenceError, require
+from bluegreen.gate.compared import compared, same_content
 from bluegreen.gate.configuration import own_configuration
 from bluegreen.gate.load_limits import hopeless, load
 from bluegreen.gate.measured_load import Look, errors_counted, restarts_unchanged, well_throughout
@@ -38,6 +39,7 @@ __all__ = [
     "admitted",
     "answered",
     "autoscaler",
+    "compared",
     "counted",
     "disruption_budget",
     "endpoints",
@@ -62,6 +64,7 @@ __all__ = [
     "require",
     "resolves",
     "restarts_unchanged",
+    "same_content",
     "scrape_annotations",
     "service",
     "succeeded",

@@ -47,6 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         text = f"{setting.help} [{setting.name}]".replace("%", "%%")
         if setting.is_flag:
             group.addoption(setting.option, dest=destination, action="store_const", const="true", help=text)
+        elif setting.bare is not None:
+            how = {"nargs": "?", "const": setting.bare}
+            group.addoption(setting.option, dest=destination, metavar=setting.metavar, help=text, **how)
         else:
             group.addoption(setting.option, dest=destination, metavar=setting.metavar, help=text)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bluegreen.access import Access
     from bluegreen.handle import Handle
     from bluegreen.kube import Kube
+    from bluegreen.plugin.comparing import SameAnswers
     from bluegreen.plugin.measuring import Target
     from bluegreen.settings import Settings
 
@@ -144,6 +145,17 @@ def _bound(target: Target, service: str, url: str, colour: str, version: str) ->
     with http_client(url) as client:
         yield client
     gate.require(target.only_behind(service, colour))
+
+
+@pytest.fixture
+def same_answers(candidate: httpx.Client, live: httpx.Client, settings: Settings) -> SameAnswers:
+    """Ask candidate and live the same and tell how their answers differ: ``same_answers("GET /")`` gives a list.
+
+    Fields of COMPARE_IGNORE, and those named in the call, may differ. Skips the test where nothing is live.
+    """
+    from bluegreen.plugin.comparing import SameAnswers
+
+    return SameAnswers(candidate, live, settings.compare_ignore.split())
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def release_record(owner: Owner | Validation, settings: Settings, wall_s: float)
         **done,
         "stages": _stages(owner),
         "load": _noted(owner, "load"),
+        "compare": _noted(owner, "compare"),
         "settings": settings.public(),
     }
     record["reason"] = owner.problem or done.get("reason", "")
@@ -50,7 +51,7 @@ def _stages(owner: Owner | Validation) -> dict[str, Any]:
                     "outcome": test.outcome,
                     "duration_s": round(test.duration_s, 3),
                     "sentence": test.sentence,
-                    "measured": {key: value for key, value in test.properties if key != "load"},
+                    "measured": {key: value for key, value in test.properties if key not in ("load", "compare")},
                 }
                 for test in tests
             ],

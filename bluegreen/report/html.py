@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bluegreen.report import words
+from bluegreen.report.compare_part import compare_part
 from bluegreen.report.load_part import load_part
 from bluegreen.report.pieces import Record, colour
 from bluegreen.report.probe_part import probe_part
@@ -17,7 +18,7 @@ from bluegreen.report.probe_part import probe_part
 def summary_html(record: Record) -> str:
     """Verdict, facts, stages, what users felt, load, steps and patches. Never raises: a report must come about."""
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    parts = (_banner, _facts, _stages, _rehearsal, probe_part, load_part, _steps, _patches)
+    parts = (_banner, _facts, _stages, _rehearsal, probe_part, load_part, compare_part, _steps, _patches)
     return f'<style>{style}</style><div class="bg">{"".join(_drawn(part, record) for part in parts)}</div>'
 
 

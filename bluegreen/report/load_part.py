@@ -19,9 +19,11 @@ def load_part(record: Record) -> str:
     if not load:
         return ""
     limit = (record.get("settings") or {}).get("LOAD_P95_MS")
+    early = load.get("stopped_early")
+    ended = f'<p class="bg-note">Ended before its time: {escape(str(early))}.</p>' if early else ""
     rows = [_row(f"{entry['method']} {entry['path']}", entry) for entry in load.get("endpoints") or []]
     return (
-        f"<h2>Load test</h2>{tiles(_figures(load))}{figure(svg.histogram(load, float(limit or 0)), CAPTION)}"
+        f"<h2>Load test</h2>{ended}{tiles(_figures(load))}{figure(svg.histogram(load, float(limit or 0)), CAPTION)}"
         f'<table class="bg-table bg-figures">{HEAD}{"".join(rows)}{_row("all", load)}</table>{_errors(load)}'
     )
 
@@ -34,6 +36,7 @@ def _figures(load: Mapping[str, Any]) -> dict[str, str]:
         "requests/s": f"{load['rps']:.0f}" + (f" of {wanted:.0f}" if wanted else ""),
         "p95": words.milliseconds(load["p95_ms"]),
         "late / dropped arrivals": f"{load.get('late', 0):,} / {load.get('dropped', 0):,}",
+        "the generator's own lag, p95": words.milliseconds(load.get("lag_p95_ms")),
     }
 
 

@@ -223,6 +223,9 @@ SETTINGS: tuple[Wrong, ...] = (
     Wrong("LOAD_PROCESSES", "21", "it is more than LOAD_USERS=20", "Lower LOAD_PROCESSES or raise LOAD_USERS"),
     Wrong("LOAD_THRESHOLDS", "limits.json", "its name says neither YAML nor TOML", "Name a file that ends in .yaml"),
     Wrong("LOAD_THRESHOLDS", "no/such/limits.toml", "there is no such file", "Name a file that exists"),
+    Wrong("COMPARE", "both", "it is not one of the choices", "Write one of: off, live, copy"),
+    Wrong("COMPARE_DURATION", "301", "it is more than VALIDATION_TIMEOUT=300", "Lower COMPARE_DURATION"),
+    Wrong("COMPARE_IGNORE", "items..id", "items..id is not the path of a field", "Write for example version"),
     Wrong("LOAD_USERS", "many", "it is not a whole number", "Write digits only, for example 20"),
     Wrong(
         "LOAD_WARMUP", "21", "it is more than LOAD_TEST_DURATION=20", "Lower LOAD_WARMUP or raise LOAD_TEST_DURATION"

@@ -7,6 +7,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from bluegreen.compare import Sample, judge
+from bluegreen.comparison import BY_LOAD, Comparison, Row
 from bluegreen.load import read
 from bluegreen.probe import SWITCH, SWITCHED, Answer, ProbeResult, summarise
 
@@ -59,6 +61,19 @@ def load(slow_ms: int = 0) -> dict[str, Any]:
     return read({**figures, "errors": []}).to_json()
 
 
+def compared(times: float = 1.0, mode: str = "live") -> dict[str, Any]:
+    """A comparison with what is live; ``times``: how much slower the candidate is at one of two endpoints."""
+    dice = random.Random(12)
+
+    def sample(factor: float) -> Sample:
+        return Sample([round(8 * factor * dice.lognormvariate(0, 0.35), 2) for _ in range(700)])
+
+    pairs = {"GET /": (sample(1.0), sample(1.0)), "GET /api/v1/capabilities": (sample(times), sample(1.0))}
+    rows = [Row(BY_LOAD, name, finding) for name, finding in judge(pairs).items()]
+    remark = "GET /api/v1/health/live: 3 and 3 answers counted prove nothing: 50 of each are wanted"
+    return Comparison(mode, 18.0, rows, [remark]).to_json()
+
+
 def stage(verdict: str = "pass", *tests: tuple[str, str, str]) -> dict[str, Any]:
     """A stage of some tests, each (name, outcome, sentence)."""
     rows = [
@@ -98,6 +113,7 @@ def switched() -> dict[str, Any]:
         "stages": {name: stage("pass", *((f"test_{t}", "passed", "") for t in tests)) for name, tests in good.items()},
         "probe": probe(),
         "load": load(),
+        "compare": compared(),
         "steps": [
             {"name": "take the lock", "started_s": 0.0, "duration_s": 0.1, "detail": "epoch 12"},
             {"name": "stand up green", "started_s": 1.2, "duration_s": 2.1, "detail": "3 replicas, as many as blue"},
@@ -140,6 +156,7 @@ def refused() -> dict[str, Any]:
         "reason": "the gate is not passed (load fail)",
         "colour_after": "blue",
         "load": load(slow_ms=800),
+        "compare": compared(times=1.4, mode="copy"),
         "patches": [],
         "evidence": {
             "colour": "green",

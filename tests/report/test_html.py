@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bluegreen import comparison
 from bluegreen.report import evidence_html, summary_html, svg
 from bluegreen.report.words import BANNERS
 from bluegreen.verdict import EXIT_CODES
@@ -94,6 +95,19 @@ def test_it_shows_what_a_person_asks_for() -> None:
         *("Evidence of green", "Started container backend", "Deployment/gremlinsai-backend-green", "× 4"),
     ):
         assert wanted in text, wanted
+
+
+def test_the_comparison_with_live_is_shown_by_endpoint() -> None:
+    good, bad = (Balance(page(record)).text for record in (records.switched(), records.refused()))
+    assert "Against the live pods" in good
+    assert "no worse than live" in good
+    assert "alike" in good
+    assert "worse" in bad
+    assert "Against fresh pods of the live release" in bad
+    assert re.search(r"it takes 1\.[345]\d times as long as live", bad)
+    skipped = comparison.skipped("live", "nothing is live yet")
+    assert "Not compared: nothing is live yet." in Balance(page(records.switched() | {"compare": skipped})).text
+    assert "Compared with live" not in Balance(page(records.switched() | {"compare": None})).text
 
 
 def test_the_patches_are_shown_exactly() -> None:

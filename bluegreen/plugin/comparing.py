@@ -1,0 +1,81 @@
+"""The two sides of a comparison: whose pods are asked, at which addresses, and what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from bluegreen.content import Said, differences
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bluegreen.comparison import Side
+    from bluegreen.metrics import Exposition
+    from bluegreen.plugin.measuring import Target
+
+Obj = dict[str, Any]
+
+
+@contextmanager
+def sides(target: Target) -> Iterator[tuple[Side, Side]]:
+    """The candidate and what it is compared with: the live pods, or fresh ones of the live release (COMPARE=copy).
+
+    Both are asked at their pods' own addresses: the same way to both, and nobody else's answers.
+    """
+    release, settings = target.release, target.settings
+    candidate = _side(target, target.selector, release.version)
+    if settings.compare != "copy":
+        yield candidate, _side(target, f"app={release.app_name},version={release.live}", release.live_version)
+        return
+    from bluegreen import baseline
+
+    live = target.cluster.get("Deployment", f"{release.app_name}-{release.live}")
+    assert live is not None, f"Deployment {release.app_name}-{release.live} is gone"
+    limit_s = settings.health_check_timeout
+    with baseline.standing(
+        target.cluster, live, target.deployment(), release.app_name, release.replicas, limit_s
+    ) as selector:
+        yield candidate, _side(target, selector, release.live_version)
+
+
+def _side(target: Target, selector: str, version: str) -> Side:
+    from bluegreen.comparison import Side
+
+    pods = [pod for pod in target.cluster.list("Pod", labels=selector) if "deletionTimestamp" not in pod["metadata"]]
+    assert pods, f"no pod has the labels {selector}"
+    urls = [target.access.pod(pod).url for pod in pods]
+    return Side(urls, version if target.release.version_header else "", lambda: _scrapes(target, pods))
+
+
+def _scrapes(target: Target, pods: Sequence[Obj]) -> list[Exposition]:
+    """The metrics of each pod that answers with some."""
+    from bluegreen.metrics import MetricsError
+
+    found = []
+    for pod in pods:
+        with suppress(MetricsError):
+            found.append(target.scrape(pod))
+    return found
+
+
+class SameAnswers:
+    """Asks the candidate and what is live the same, and tells where their answers differ."""
+
+    def __init__(self, candidate: httpx.Client, live: httpx.Client, ignore: Sequence[str]) -> None:
+        self._candidate, self._live, self._ignore = candidate, live, ignore
+
+    def __call__(self, request: str, *, ignore: Sequence[str] = (), **how: Any) -> list[str]:
+        """The differences between both answers to ``METHOD /path``, in words; empty when there are none.
+
+        ``ignore``: further fields that may differ, as paths such as ``items.*.id``. ``how``: as for httpx, for example
+        ``json={"message": "hi"}``. Both are asked: a request that changes something changes it on live too.
+        """
+        method, _, path = request.partition(" ")
+        ours, theirs = (client.request(method, path, **how) for client in (self._candidate, self._live))
+        return differences(_said(ours), _said(theirs), [*self._ignore, *ignore])
+
+
+def _said(answer: httpx.Response) -> Said:
+    return Said(answer.status_code, answer.headers.get("content-type", "").partition(";")[0].strip(), answer.content)
