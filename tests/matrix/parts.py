@@ -34,6 +34,7 @@ PARTS = {
     "clocks": Entry("tests.matrix.clocks", 4, "releases whose wall clock jumps"),
     "switches": Entry("tests.switch_matrix", 3, "switches that no user is to feel, and a control that is felt"),
     "refused": Entry("tests.matrix.refused", 4, "bad images"),
+    "good": Entry("tests.matrix.good", 2, "healthy images, while something else keeps every core busy"),
     "faults": Entry("tests.fault_matrix", 2, "whole releases on an API that fails one request in five, and worse"),
 }
 """In the order in which they run."""
