@@ -31,7 +31,7 @@ from bluegreen.probe import Probe
 from tests.apps import App
 from tests.matrix import whole
 from tests.matrix.row import Row
-from tests.matrix.table import figures, table, wrong
+from tests.matrix.table import Tried, figures, table, wrong
 
 RELEASES = 50
 CLIENT = "bluegreen"
@@ -273,9 +273,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first case; the next ones have the next seeds")
     parser.add_argument("--releases", type=int, default=RELEASES, help=f"how many cases ({RELEASES})")
     given = parser.parse_args()
-    rows = {"faults": run(given.seed, given.releases)}
-    print(table(rows), figures(rows), wrong(rows), sep="\n\n")
-    return 0 if all(row.ok for row in rows["faults"]) else 1
+    done = [Tried("faults", given.seed, given.releases, run(given.seed, given.releases))]
+    print(table(done), figures(done), wrong(done), sep="\n\n")
+    return 0 if all(row.ok for row in done[0].rows) else 1
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +36,7 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     settings = load_settings(config, image_required=suite == "release" and intent_of(config) == "release")
     if worker := getattr(config, "workerinput", None):
         run_dir = Path(worker[RUN_DIR_INPUT])
+        _end_with_controller()
     elif config.option.collectonly:
         config.pluginmanager.register(Ordering(), "bluegreen-ordering")
         config.pluginmanager.register(fixtures, "bluegreen-fixtures")
@@ -47,6 +50,18 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     if not worker:
         _direct_reports(config, run_dir)
         config.pluginmanager.register(Owning(config, suite, settings, run_dir), "bluegreen-owner")
+
+
+def _end_with_controller() -> None:
+    """End this worker when the controller is gone, killed say; xdist itself would let it measure on for 15 seconds."""
+    controller = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == controller:
+            clock.sleep_s(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="controller").start()
 
 
 def _new_run_dir(config: pytest.Config, settings: Settings) -> Path:

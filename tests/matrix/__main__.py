@@ -9,14 +9,12 @@ python -m tests.matrix --write docs/resilience.md
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.matrix.parts import PARTS
-from tests.matrix.row import Row
-from tests.matrix.table import figures, page, table, wrong
+from tests.matrix.table import Tried, figures, page, table, wrong
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,18 +23,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.parts if name not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    rows: dict[str, list[Row]] = {}
+    before = given.write.read_text() if given.write and given.write.exists() else ""
+    done: list[Tried] = []
     for name in given.parts or PARTS:
         entry = PARTS[name]
         print(f"--- {name}: {entry.what}", file=sys.stderr, flush=True)
-        rows[name] = list(entry.load().run(given.seed, entry.quick if given.quick else given.count))
+        count = entry.quick if given.quick else given.count
+        done.append(Tried(name, given.seed, count, list(entry.load().run(given.seed, count))))
         if given.write:  # after every part: a run of hours that is cut off leaves what it found
-            given.write.write_text(page(rows, _command(sys.argv[1:] if arguments is None else arguments)))
-    print(table(rows))
-    print(figures(rows))
-    if lines := wrong(rows):
+            given.write.write_text(page(done, before))
+    print(table(done))
+    print(figures(done))
+    if lines := wrong(done):
         print(f"\nNot as it must be:\n{lines}")
-    return 0 if all(found and all(row.ok for row in found) for found in rows.values()) else 1
+    return 0 if all(one.rows and all(row.ok for row in one.rows) for one in done) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,10 +56,6 @@ def _parser() -> argparse.ArgumentParser:
         "--write", type=Path, metavar="FILE", help="write the table as a page, such as docs/resilience.md"
     )
     return parser
-
-
-def _command(arguments: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "tests.matrix", *arguments])
 
 
 if __name__ == "__main__":

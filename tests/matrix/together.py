@@ -56,7 +56,7 @@ def all_ended(starts: list[Callable[[], whole.Run]]) -> list[Timed]:
 def contend(subject: Subject, others: App) -> Ended:
     """Ten on one application, one on its neighbour, and one on an application elsewhere; hold what must be true."""
     app, tags = subject.app, [subject.tag() for _ in range(RELEASES)]
-    with Witness(app) as witness:
+    with Witness(app, NEIGHBOUR["APP_NAME"]) as witness:
         ten = [lambda tag=tag: whole.release(app, tag) for tag in tags]  # type: ignore[misc]
         strangers = [lambda: whole.release(app, tags[0], **NEIGHBOUR), lambda: whole.release(others, tags[0])]
         ended = all_ended([*ten, *strangers])

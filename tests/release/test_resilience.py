@@ -15,6 +15,7 @@ from tests.matrix import clocks, frozen, full_disk, interrupted, runs, together
 from tests.matrix.engine import Ended, Engine, Subject
 from tests.matrix.parts import PARTS
 from tests.matrix.row import Row
+from tests.matrix.table import Tried, page
 
 RELEASE_S = 12.0
 """About as long as a whole release takes; a moment that comes too late finds it over, which must be as good."""
@@ -106,3 +107,12 @@ def test_every_part_can_be_run(name: str) -> None:
 
 def test_a_seed_chooses_the_same_cases_again() -> None:
     assert runs.cuts(20, random.Random(3)) == runs.cuts(20, random.Random(3)) != runs.cuts(20, random.Random(4))
+
+
+def test_a_page_keeps_the_lines_of_parts_that_were_not_run_again() -> None:
+    first = page([Tried("kills", 1, 5, [Row("killed", 5, 5, 1)]), Tried("disk", 1, None, [Row("full", 2, 1, 1)])])
+    second = page([Tried("disk", 2, None, [Row("full", 3, 3, 2)])], first)
+    assert "| killed | 5 | 5 | – | – | `python -m tests.matrix kills --seed 1 --count 5` |" in second
+    assert "| full | 3 | 3 | – | – | `python -m tests.matrix disk --seed 2` |" in second
+    assert "(!)** |" in first
+    assert "(!)** |" not in second
