@@ -141,13 +141,9 @@ def test_queries_before_and_after_the_switch(team: Team, prometheus: Server) -> 
     assert first.code == 0, first.output
     second = team.release("gremlinsai/backend:v1.1.0", **more)
     assert second.code == 0, second.output
-    ran = {test["name"]: test["outcome"] for stage in second.record["stages"].values() for test in stage["tests"]}
-    queries = {name.rpartition("::")[2]: outcome for name, outcome in ran.items() if "queries/checks.yaml" in name}
-    assert queries == {
-        "every pod is scraped": "passed",
-        "the memory is within reason": "passed",
-        "users get no errors": "passed",
-    }
+    ran = [(test["name"], test["outcome"]) for stage in second.record["stages"].values() for test in stage["tests"]]
+    for name in ("every pod is scraped", "the memory is within reason", "users get no errors"):
+        assert [outcome for said, outcome in ran if name in said] == ["passed"], ran
 
     text = examples()["suites/release/queries/checks.yaml"].replace("max: 1000000000", "max: 1000")
     absent = "- {name: a metric of ours, timeout_s: 2, prometheus: 'no_such_metric_total', min: 0}\n"
