@@ -17,7 +17,7 @@ from datetime import timedelta
 from bluegreen import clock, fence
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
-from bluegreen.errors import CannotStartError, HarnessError, TimeoutExpiredError
+from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.kube import Kube
 from bluegreen.origin import origin
 from bluegreen.settings import Settings
@@ -25,7 +25,7 @@ from bluegreen.settings import Settings
 MANAGER = "bluegreen-approval"
 
 LOOK_EVERY_S = 1.0
-"""A choice: how often a release that waits looks whether live is still well; the answer itself is watched for."""
+"""A choice: how often a release that waits looks for an answer, and whether live is still well."""
 
 
 class ApprovalRefusedError(HarnessError):
@@ -130,21 +130,18 @@ def answer(kube: Kube, settings: Settings, *, approved: bool, reason: str = "") 
 def _answer(
     kube: Kube, settings: Settings, request: Request, deadline: Deadline, look: Callable[[], None]
 ) -> Reply | None:
-    def until(found: list[Obj]) -> Reply | None:
-        texts = [(one.get("data") or {}).get("answer") for one in found]
-        replies = [Reply(**json.loads(text)) for text in texts if text]
-        return next((r for r in replies if (r.release, r.step) == (request.release, request.step)), None)
+    """Look for an answer until there is one; None when there is none in time.
 
+    Read again and again and not watched: a watch needs the right to list every ConfigMap of the namespace.
+    """
     while not deadline.expired:
         look()
-        with suppress(TimeoutExpiredError):
-            return kube.wait(
-                "ConfigMap",
-                until,
-                fields=f"metadata.name={name_of(settings)}",
-                deadline=Deadline(min(LOOK_EVERY_S, deadline.remaining_s)),
-                awaited="an answer",
-            )
+        found = kube.get("ConfigMap", name_of(settings))
+        text = ((found or {}).get("data") or {}).get("answer")
+        reply = Reply(**json.loads(text)) if text else None
+        if reply is not None and (reply.release, reply.step) == (request.release, request.step):
+            return reply
+        clock.sleep_s(min(LOOK_EVERY_S, deadline.remaining_s))
     return None
 
 

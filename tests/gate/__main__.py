@@ -84,7 +84,7 @@ def release(cases: Sequence[Case], at_once: int) -> list[Caught]:
                 number += 1
                 place = Path(folder) / f"{worker}-{number}"
                 if case.fresh:
-                    own = Serving(cluster, place, released=False)
+                    own = Serving(cluster, place, first=case)
                 else:
                     own = serving = serving or Serving(cluster, place)
                 one = run(case, own)

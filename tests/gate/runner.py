@@ -37,12 +37,13 @@ class Caught:
 
 
 class Serving:
-    """An application that serves a good version, on which case after case is refused."""
+    """An application that serves a good version, for case after case; or one for its ``first`` release."""
 
-    def __init__(self, cluster: localkube.Cluster, folder: Path, *, released: bool = True) -> None:
+    def __init__(self, cluster: localkube.Cluster, folder: Path, first: Case | None = None) -> None:
         folder.mkdir(parents=True)
-        self.app = App(cluster, folder)
-        if released:
+        # an administrator sets an application up with its own manifests before its first release
+        self.app = App(cluster, folder, **_manifests(first, folder)) if first else App(cluster, folder)
+        if first is None:
             result = self.app.release(GOOD, **SETTINGS)
             if result.code != SWITCHED:
                 raise AssertionError(f"the good version was not released:\n{result.output}")
