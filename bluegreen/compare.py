@@ -113,7 +113,7 @@ def of_counts(groups: Sequence[tuple[float, float]]) -> Ranks:
         return Ranks(u, 0.0, 1.0, 0.0)
     surplus = u - n * m / 2
     z = (surplus - 0.5) / math.sqrt(variance)
-    return Ranks(u, z, 1 - _NORMAL.cdf(z), 2 * u / (n * m) - 1)
+    return Ranks(u, z, math.erfc(z / math.sqrt(2)) / 2, 2 * u / (n * m) - 1)
 
 
 @dataclass(frozen=True)

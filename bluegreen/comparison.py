@@ -33,9 +33,9 @@ Scrapes = Sequence[Exposition]
 
 @dataclass(frozen=True)
 class Side:
-    """One release under comparison: the addresses of its pods, what it states as its version, and its metrics now."""
+    """One release under comparison: the addresses of its pods now, what it states as its version, its metrics now."""
 
-    urls: Sequence[str]
+    urls: Callable[[], Sequence[str]]
     version: str
     scrapes: Callable[[], Scrapes]
 
@@ -80,26 +80,38 @@ LOOKS = 3
 def run(settings: Settings, candidate: Side, live: Side, out_dir: Path) -> Comparison:
     """Load both sides for COMPARE_DURATION seconds and compare them; locust's files are named ``compare.*``.
 
-    What is unclear then is measured again, and judged by all answers together, up to ``LOOKS`` times in all.
+    What is unclear then is measured again, and judged by all answers together, up to ``LOOKS`` times in all. A time in
+    which a pod that was asked went away (an autoscaler's doing, say) does not count: its failures are nobody's fault.
     """
     longer = dataclasses.replace(settings, load_test_duration=settings.compare_duration, load_model="arrivals")
     longer = dataclasses.replace(longer, load_warmup=min(settings.load_warmup, settings.compare_duration / 2))
-    plan = Plan(
-        candidate.urls[0],
-        sides={CANDIDATE: candidate.urls, LIVE: live.urls},
-        versions={name: side.version for name, side in ((CANDIDATE, candidate), (LIVE, live)) if side.version},
+    versions = {name: side.version for name, side in ((CANDIDATE, candidate), (LIVE, live)) if side.version}
+    before, pairs, seconds, rows, remarks = (
+        (candidate.scrapes(), live.scrapes()),
+        Pairs(),
+        0.0,
+        list[Row](),
+        list[str](),
     )
-    before, pairs, seconds = (candidate.scrapes(), live.scrapes()), Pairs(), 0.0
     for _ in range(LOOKS):
+        asked = {CANDIDATE: candidate.urls(), LIVE: live.urls()}
+        plan = Plan(next(iter(asked[CANDIDATE]), NOBODY), sides=asked, versions=versions)
         result = load.run_plan(longer, plan, out_dir, name="compare")
+        if gone := {*asked[CANDIDATE], *asked[LIVE]} - {*candidate.urls(), *live.urls()}:
+            remarks.append(f"{result.seconds:.0f} s do not count: {len(gone)} of the pods asked went away meanwhile.")
+            continue
         pairs.add(result)
         seconds += result.seconds
         rows = pairs.rows()
         if not any(row.finding.judgement is Judgement.UNCLEAR for row in rows):
             break
     after = candidate.scrapes(), live.scrapes()
-    told, remarks = by_metrics(settings, before, after)
-    return Comparison(settings.compare, seconds, [*rows, *told], remarks)
+    told, more = by_metrics(settings, before, after)
+    return Comparison(settings.compare, seconds, [*rows, *told], [*remarks, *more])
+
+
+NOBODY = "http://127.0.0.1:9"
+"""Asked when a side has no pod that is ready: the discard port, where nobody answers."""
 
 
 class Pairs:

@@ -295,6 +295,11 @@ def arguments(settings: Settings, plan: Plan) -> list[str]:
     ]
 
 
+def escaped(argument: str) -> str:
+    """An argument as a pod's manifest takes it: there ``$(NAME)`` would be replaced, and ``$$`` is a plain ``$``."""
+    return argument.replace("$", "$$")
+
+
 def pace(settings: Settings) -> list[str]:
     """How often is asked: at fixed moments whatever the answers, or by users who wait for each answer."""
     rate = settings.load_rate or settings.load_users * PER_USER_PER_S

@@ -50,6 +50,9 @@ NAMES = (
 )
 """The files, in the order in which they are applied."""
 
+ON_DEMAND = ("load-pod",)
+"""Files of what only some releases make, and take away again."""
+
 GRACE_S = 5
 """A choice: seconds between the end of DRAIN_TIMEOUT and the kill, for a process to close what is left."""
 
@@ -64,6 +67,8 @@ COMPUTED: dict[str, str] = {
     "WEAVIATE_PORT": "the port of WEAVIATE_URL",
     "OLLAMA_PORT": "the port of OLLAMA_BASE_URL",
     "LOAD_BALANCER": "true when the live Service is of type LoadBalancer",
+    "LOAD_POD": "the name of a pod of the load test, in the manifest of such pods",
+    "LOAD_CONFIG": "the name of the ConfigMap with its locust file",
 }
 """Placeholders that are no settings, and what they stand for."""
 

@@ -165,6 +165,20 @@ SETTINGS: tuple[Setting, ...] = (
         "Requests a second of the load test in all; 15 for each of LOAD_USERS.",
         "NUMBER",
     ),
+    Setting(
+        "LOAD_WORKERS",
+        grammar.whole(0, 1000, 4),
+        "0",
+        "Pods in the cluster that make the load, as locust's workers; 0: it is made where the release runs.",
+        "NUMBER",
+    ),
+    Setting(
+        "LOAD_IMAGE",
+        grammar.image,
+        None,
+        "The image of those pods; locustio/locust of the version installed here, on the embedded cluster that itself.",
+        "REFERENCE",
+    ),
     Setting("LOAD_PROCESSES", grammar.whole(1, 64, 2), "1", "Processes that make the load.", "NUMBER"),
     Setting(
         "COMPARE",
@@ -471,6 +485,8 @@ class Settings:
     compare_ignore: str
     load_model: str
     load_rate: float | None
+    load_workers: int
+    load_image: str
     load_processes: int
     load_users: int
     load_warmup: float
@@ -677,6 +693,7 @@ _AT_MOST: tuple[tuple[str, str, Parse], ...] = (
     ("LOAD_WARMUP", "LOAD_TEST_DURATION", float),
     ("LOAD_TEST_DURATION", "VALIDATION_TIMEOUT", float),
     ("LOAD_PROCESSES", "LOAD_USERS", float),
+    ("LOAD_WORKERS", "LOAD_USERS", float),
     ("COMPARE_DURATION", "VALIDATION_TIMEOUT", float),
 )
 """Pairs of settings of which the first may not exceed the second, and how to compare them."""

@@ -26,7 +26,7 @@ def settings(**env: str) -> Settings:
 
 
 def side(server: Backend) -> Side:
-    return Side([server.url], "v1", lambda: [scrape(f"{server.url}/metrics")])
+    return Side(lambda: [server.url], "v1", lambda: [scrape(f"{server.url}/metrics")])
 
 
 def test_two_of_the_same_are_alike_and_a_slow_one_is_worse(tmp_path: Path) -> None:
@@ -40,6 +40,20 @@ def test_two_of_the_same_are_alike_and_a_slow_one_is_worse(tmp_path: Path) -> No
     assert [row.finding.judgement for row in worse] == [Judgement.WORSE, Judgement.WORSE]
     with pytest.raises(gate.CheckError, match=r"GET /, by the load test: it takes \d+\.\d\d times as long as live"):
         gate.require(gate.compared(bad))
+
+
+def test_a_time_in_which_a_pod_went_away_does_not_count(tmp_path: Path) -> None:
+    with backend() as live, backend() as stays, backend() as goes:
+        answers = iter([[stays.url, goes.url], [stays.url]])
+        side_of = Side(lambda: next(answers, [stays.url]), "v1", lambda: [])
+        found = comparison.run(settings(COMPARE_DURATION="2"), side_of, side(live), tmp_path)
+        assert "1 of the pods asked went away meanwhile" in found.remarks[0]
+        assert found.rows
+        never = iter([url] for _ in range(4) for url in (goes.url, stays.url))
+        coming_and_going = Side(lambda: next(never), "v1", list)
+        nothing = comparison.run(settings(COMPARE_DURATION="1"), coming_and_going, side(live), tmp_path)
+    with pytest.raises(gate.NoEvidenceError, match=r"was not compared with live: .* do not count"):
+        gate.require(gate.compared(nothing))
 
 
 def exposition(buckets: Mapping[str, int], errors: int = 0, answers: int = 400) -> Exposition:

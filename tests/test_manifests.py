@@ -217,7 +217,7 @@ def test_a_secret_is_put_into_a_secret_and_into_no_message(tmp_path: Path) -> No
 
 def test_placeholders_and_settings_do_not_collide() -> None:
     assert not COMPUTED.keys() & {s.name for s in SETTINGS}
-    assert {path.stem for path in manifests.BUILT_IN.glob("*.yaml")} == set(NAMES)
+    assert {path.stem for path in manifests.BUILT_IN.glob("*.yaml")} == {*NAMES, *manifests.ON_DEMAND}
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

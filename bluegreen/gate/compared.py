@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bluegreen.compare import ALPHA, Finding, Judgement
-from bluegreen.comparison import Comparison, Row
+from bluegreen.comparison import BY_LOAD, Comparison, Row
 from bluegreen.gate.check import Check
 
 WANTED = "no worse than live"
@@ -13,6 +13,9 @@ WANTED = "no worse than live"
 
 def compared(comparison: Comparison) -> list[Check]:
     """A check a row. What is unclear is no pass; that nothing at all was compared is not one either."""
+    if not any(row.source == BY_LOAD for row in comparison.rows):
+        why = f"The candidate was not compared with live: {' '.join(comparison.remarks) or 'nothing was measured.'}"
+        return [Check.unknown("compare", "nothing", WANTED, why), *map(_check, comparison.rows)]
     return [_check(row) for row in comparison.rows]
 
 

@@ -43,10 +43,20 @@ def sides(target: Target) -> Iterator[tuple[Side, Side]]:
 def _side(target: Target, selector: str, version: str) -> Side:
     from bluegreen.comparison import Side
 
-    pods = [pod for pod in target.cluster.list("Pod", labels=selector) if "deletionTimestamp" not in pod["metadata"]]
-    assert pods, f"no pod has the labels {selector}"
-    urls = [target.access.pod(pod).url for pod in pods]
-    return Side(urls, version if target.release.version_header else "", lambda: _scrapes(target, pods))
+    first = _ready(target, selector)
+    assert first, f"no ready pod has the labels {selector}"
+
+    def urls() -> list[str]:
+        return [target.access.pod(pod).url for pod in _ready(target, selector)]
+
+    return Side(urls, version if target.release.version_header else "", lambda: _scrapes(target, first))
+
+
+def _ready(target: Target, selector: str) -> list[Obj]:
+    """The pods that answer now: an autoscaler may have made some that do not yet, or takes some away."""
+    from bluegreen.traffic import pod_ready
+
+    return [pod for pod in target.cluster.list("Pod", labels=selector) if pod_ready(pod)]
 
 
 def _scrapes(target: Target, pods: Sequence[Obj]) -> list[Exposition]:

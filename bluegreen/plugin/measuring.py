@@ -134,6 +134,11 @@ class Target:
         ports: list[Obj] = self.deployment()["spec"]["template"]["spec"]["containers"][0].get("ports") or []
         return ports
 
+    def inside_url(self) -> str:
+        """Where the Service answers, asked from inside the cluster."""
+        service = self.service()
+        return f"http://{service['spec']['clusterIP']}:{self.access.port_inside(service, 'http')}"
+
     def plain_ports(self) -> list[Obj]:
         """The Service's ports that speak plain HTTP; https is another port of the same application."""
         return [port for port in self.service()["spec"]["ports"] if port.get("name") != "https"]

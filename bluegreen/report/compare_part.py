@@ -34,7 +34,7 @@ def compare_part(record: Record) -> str:
     listed = f"<ul>{remarks}</ul>" if remarks else ""
     return (
         f"<h2>Compared with live</h2><p>Against {against}, both under the same load for "
-        f'{words.seconds(found.get("seconds"))}.</p><table class="bg-table bg-figures">{HEAD}{rows}</table>'
+        f'{words.seconds(found.get("seconds"))}.</p><table class="bg-table bg-compare">{HEAD}{rows}</table>'
         f'<p class="bg-faint">{escape(CAPTION)}</p>{listed}'
     )
 
@@ -49,7 +49,7 @@ def _row(row: Mapping[str, Any]) -> str:
         _pair(words.milliseconds(value) if value else "–" for value in row["median_ms"]),
         f"{ratio['estimate']:.2f}" if ratio else "–",
         interval,
-        f"{row['p']:.2g}",
+        "below 0.0001" if row["p"] < 1e-4 else f"{row['p']:.2g}",
     ]
     shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     pill = f'<td><span class="bg-pill bg-{TONES.get(verdict, "neutral")}">{escape(verdict)}</span></td>'

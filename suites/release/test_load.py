@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import gate, load, thresholds
+from bluegreen import gate, load, load_pods, thresholds
 from bluegreen.plugin.measuring import Target
 from bluegreen.plugin.watching import HealthWatch, Users
 from bluegreen.settings import Settings
@@ -22,7 +22,10 @@ def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, no
     with HealthWatch(target, [settings.health_path, f"{settings.health_base}/ready"]) as watch:
         wanted = thresholds.load(settings)
         decided = partial(gate.hopeless, thresholds=wanted)
-        result = load.run(settings, target.release.preview_urls["http"], run_dir, hopeless=decided)
+        if settings.load_workers:
+            result = load_pods.run(target.cluster, settings, load.Plan(target.inside_url()), run_dir)
+        else:
+            result = load.run(settings, target.release.preview_urls["http"], run_dir, hopeless=decided)
     note("load", result.to_json())
     note("requests", result.requests)
     note("success rate", round(result.success_rate, 4))

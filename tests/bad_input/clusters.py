@@ -82,6 +82,7 @@ class Site:
             for rule in rules:
                 if without[0] in rule["resources"]:
                     rule["verbs"] = [verb for verb in rule["verbs"] if verb != without[1]]
+            rules = [rule for rule in rules if rule["verbs"]]
             self.kube.merge_patch("Role", f"{APP}-release", {"rules": rules})
         path = f"/api/v1/namespaces/{self.kube.namespace}/serviceaccounts/{APP}-release/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}

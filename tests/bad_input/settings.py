@@ -226,6 +226,9 @@ SETTINGS: tuple[Wrong, ...] = (
     Wrong("COMPARE", "both", "it is not one of the choices", "Write one of: off, live, copy"),
     Wrong("COMPARE_DURATION", "301", "it is more than VALIDATION_TIMEOUT=300", "Lower COMPARE_DURATION"),
     Wrong("COMPARE_IGNORE", "items..id", "items..id is not the path of a field", "Write for example version"),
+    Wrong("LOAD_WORKERS", "21", "it is more than LOAD_USERS=20", "Lower LOAD_WORKERS or raise LOAD_USERS"),
+    Wrong("LOAD_WORKERS", "-1", "it is not between 0 and 1000", "Write for example 4"),
+    Wrong("LOAD_IMAGE", "Locust", "an image's repository is written in lower case", "Write for example"),
     Wrong("LOAD_USERS", "many", "it is not a whole number", "Write digits only, for example 20"),
     Wrong(
         "LOAD_WARMUP", "21", "it is more than LOAD_TEST_DURATION=20", "Lower LOAD_WARMUP or raise LOAD_TEST_DURATION"
