@@ -8,6 +8,7 @@ the gate's tests have all ended, the controller gives the leading worker the loa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from bluegreen.plugin.stages import PHASES, phase_of
@@ -166,4 +167,5 @@ class PhaseScheduling:
     def _give(self, node: WorkerController, indices: list[int]) -> None:
         if indices:
             self.node2pending[node].extend(indices)
-            node.send_runtest_some(indices)
+            with suppress(OSError):  # it died a moment ago: ``remove_node`` is told so next, and finds these not run
+                node.send_runtest_some(indices)
