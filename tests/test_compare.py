@@ -175,6 +175,17 @@ def test_a_few_percent_of_failures_are_found(share: float, number: int) -> None:
     assert f"{bad} of {number} requests failed, live's 0" in found.why
 
 
+def test_few_failures_at_each_endpoint_are_found_in_all_together() -> None:
+    chance = random.Random(10)
+    pairs = {f"/{n}": (Sample(times(chance, 1.0, 395), 5), Sample(times(chance, 1.0, 400))) for n in range(4)}
+    found = judge(pairs)
+    assert {name: one.judgement for name, one in found.items() if name != compare.ALL} == dict.fromkeys(
+        pairs, Judgement.ALIKE
+    )
+    assert found[compare.ALL].judgement is Judgement.WORSE
+    assert found[compare.ALL].why == "20 of 1600 requests failed, live's 0 of 1600"
+
+
 def test_failures_that_live_has_as_well_are_no_regression() -> None:
     chance = random.Random(6)
     found = one(Sample(times(chance, 1.0, 980), 20), Sample(times(chance, 1.0, 985), 15))

@@ -16,7 +16,11 @@ def test_a_release_is_compared_with_a_copy_of_live_and_a_first_one_says_why_not(
     second = app.release("gremlinsai/backend:v1.1.0", **COMPARE)
     assert second.code == 0, second.output
     rows = second.record["compare"]["rows"]
-    assert {row["endpoint"] for row in rows if row["source"] == "load test"} == {"GET /", "GET /api/v1/capabilities"}
+    assert {row["endpoint"] for row in rows if row["source"] == "load test"} == {
+        "GET /",
+        "GET /api/v1/capabilities",
+        "all endpoints",
+    }
     assert {row["judgement"] for row in rows} == {"alike"}
     assert not app.kube.list("Pod", labels="version=baseline")
     assert app.kube.get("Deployment", "gremlinsai-backend-baseline") is None
