@@ -33,6 +33,8 @@ class Case:
     edits: Mapping[str, Sequence[Edit]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)  # whole manifests in place of built-in ones
     image: str = ""  # another reference than that of the application with the fault
+    thresholds: str = ""  # the text of LOAD_THRESHOLDS
+    live: str = ""  # what the live version does, for candidates that are worse than it; a good version otherwise
     code: int = GATE_FAILED
     fresh: bool = False  # on an application that was never released, for what is made only once
     meanwhile: Callable[[App, Deadline], None] | None = None  # until the deadline, or until it is done
@@ -683,6 +685,55 @@ LOAD_CASES = [
     ),
 ]
 
+COMPARED = {"COMPARE": "live", "COMPARE_DURATION": "20", "LOAD_TEST_DURATION": "6", "VALIDATION_TIMEOUT": "240"}
+TAIL = "all:\n  p99_ms: 600\n"
+
+COMPARED_CASES = [
+    Case(
+        "errors-1-compared", "1 % of requests fail, and none of live's", "load", "worse", "errors share=0.02", COMPARED
+    ),
+    Case(
+        "errors-4-compared", "4 % of requests fail, and none of live's", "load", "worse", "errors share=0.04", COMPARED
+    ),
+    Case("latency-30", "30 % slower than live", "load", "worse", "slow ms=39", COMPARED, live="slow ms=30", fresh=True),
+    Case(
+        "latency-doubled",
+        "twice as slow as live",
+        "load",
+        "worse",
+        "slow ms=60",
+        COMPARED,
+        live="slow ms=30",
+        fresh=True,
+    ),
+    Case(
+        "latency-tail-compared",
+        "3 of 100 answers take half a second, of live none",
+        "load",
+        "worse",
+        "slow ms=500 share=0.03",
+        COMPARED,
+    ),
+    Case(
+        "latency-tail",
+        "3 of 100 answers take a second, under a limit of p99",
+        "load",
+        "p99",
+        "slow ms=1000 share=0.03",
+        thresholds=TAIL,
+    ),
+    Case(
+        "hangs-sometimes",
+        "one of fifty requests is never answered, under a limit of p99",
+        "load",
+        "p99",
+        "hangs of=50",
+        {"VALIDATION_TIMEOUT": "240"},
+        thresholds=TAIL,
+    ),
+    Case("wrong-body", "the right status, another body than live's", "load", "/api/v1/capabilities", "body", COMPARED),
+]
+
 PRODUCTION_CASES = [
     Case(
         "500-after-switch",
@@ -760,6 +811,7 @@ CASES = [
     *MONITORING_CASES,
     *NETWORK_CASES,
     *LOAD_CASES,
+    *COMPARED_CASES,
     *PRODUCTION_CASES,
     *START_CASES,
 ]

@@ -43,8 +43,9 @@ class Serving:
         folder.mkdir(parents=True)
         # an administrator sets an application up with its own manifests before its first release
         self.app = App(cluster, folder, **_manifests(first, folder)) if first else App(cluster, folder)
-        if first is None:
-            result = self.app.release(GOOD, **SETTINGS)
+        if first is None or first.live:
+            image = registered(self.app, "live", first.live) if first else GOOD
+            result = self.app.release(image, **SETTINGS)
             if result.code != SWITCHED:
                 raise AssertionError(f"the good version was not released:\n{result.output}")
 
@@ -58,9 +59,9 @@ def run(case: Case, serving: Serving) -> Caught:
     """Release a case and hold its end against the catalogue."""
     app = serving.app
     began_s = clock.now_s()
-    more = {**SETTINGS, **case.settings, **_manifests(case, app.folder)}
+    more = {**SETTINGS, **case.settings, **_manifests(case, app.folder), **_thresholds(case, app.folder)}
     (app.folder / "reports" / "latest").unlink(missing_ok=True)  # whoever wrote none has said nothing
-    process = app.start(DOCKER_IMAGE=_image(case, app), **more)
+    process = app.start(DOCKER_IMAGE=case.image or registered(app, case.id, case.bad), **more)
     over = Deadline(TIMEOUT_S)
     others = threading.Thread(target=_meanwhile, args=(case, app, over), daemon=True)
     others.start()
@@ -77,17 +78,15 @@ def _meanwhile(case: Case, app: App, over: Deadline) -> None:
         case.meanwhile(app, over)
 
 
-def _image(case: Case, app: App) -> str:
-    """The case's image, registered with the cluster where it is the application with a fault."""
-    if case.image:
-        return case.image
-    reference = f"catalogue/backend:{case.id}-{app.namespace}"
-    shared = app.folder / "shared" / case.id
+def registered(app: App, name: str, bad: str) -> str:
+    """The application with this fault, registered with the cluster under a reference of its own."""
+    reference = f"catalogue/backend:{name}-{app.namespace}"
+    shared = app.folder / "shared" / name
     shared.mkdir(parents=True, exist_ok=True)
     for leftover in shared.iterdir():
         leftover.unlink()
     env = {
-        "BAD": case.bad,
+        "BAD": bad,
         "SHARED": str(shared),
         "SAMPLE_VERSION": reference.rpartition(":")[2],
         "PYTHONPATH": str(CHECKOUT),
@@ -95,6 +94,15 @@ def _image(case: Case, app: App) -> str:
     with _REGISTERING:  # the list of images is read and written whole
         app.cluster.add_image(reference, [sys.executable, "-m", "tests.gate.app"], env)
     return reference
+
+
+def _thresholds(case: Case, folder: Path) -> Mapping[str, str]:
+    """LOAD_THRESHOLDS, where the case has some."""
+    if not case.thresholds:
+        return {}
+    file = folder / f"{case.id}.yaml"
+    file.write_text(case.thresholds)
+    return {"LOAD_THRESHOLDS": str(file)}
 
 
 def _manifests(case: Case, folder: Path) -> Mapping[str, str]:
