@@ -78,8 +78,9 @@ class LoadResult:
 
     ``p50_ms`` and so on count from the moment a request was due, so that a stall shows in them. ``late`` and
     ``dropped``: arrivals that came late, whoever's fault, or were left out; ``overslept``: those of the late ones that
-    the generator itself made late. ``lag_*_ms``: how late the generator's event loop woke up, which is part of every
-    latency and no fault of the application's; ``cpu_warning``: locust found its own CPU exhausted.
+    the generator itself made late. ``unanswered``: requests that were waited for until the test ended.
+    ``lag_*_ms``: how late the generator's event loop woke up, which is part of every latency and no fault of the
+    application's; ``cpu_warning``: locust found its own CPU exhausted.
     ``histogram_ms``: answers by whole milliseconds. ``stopped_early``: why the test was ended before its time.
     ``samples``: where sides were compared, the times of each side's good answers, by ``SIDE METHOD /path``.
     ``report``: locust's own page.
@@ -103,6 +104,7 @@ class LoadResult:
     histogram_ms: Mapping[int, int]
     report: str = ""
     overslept: int = 0
+    unanswered: int = 0
     lag_p50_ms: float = 0.0
     lag_p95_ms: float = 0.0
     lag_p99_ms: float = 0.0
@@ -246,6 +248,7 @@ def read(figures: Mapping[str, Any], report: str = "", stopped_early: str = "") 
         histogram_ms=dict(sorted(histogram.items())),
         report=report,
         overslept=figures.get("overslept", 0),
+        unanswered=figures.get("unanswered", 0),
         lag_p50_ms=percentile(lags, 0.50),
         lag_p95_ms=percentile(lags, 0.95),
         lag_p99_ms=percentile(lags, 0.99),

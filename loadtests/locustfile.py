@@ -41,6 +41,7 @@ DEFAULT_REQUESTS = (
     'POST /api/v1/chat {"message": "hello there"}',
 )
 
+UNANSWERED_S = 2.0  # a request that the end of the test cuts off after this long counts as one that hangs
 arrivals: Counter[str] = Counter()  # of this process: "late", "overslept" (by this process' own fault), "dropped"
 lags_ms: Counter[int] = Counter()  # how late this process' event loop woke up, by whole milliseconds
 workers_begun: list[int] = []  # of a master: how many workers there were when a test began
@@ -147,22 +148,28 @@ class Asking:
         late_ms = max(0.0, perf_counter() - self._due_s) * 1000 if options.rate else 0.0
         if self._waits and late_ms > LATE_S * 1000:
             arrivals["overslept"] += 1  # nobody but this process made it late
-        with self.client.request(  # type: ignore[attr-defined]
-            item.method,
-            base + item.path,
-            name=f"{item.path} [{side}]" if side else item.path,
-            json=item.body,
-            headers=self._headers,
-            catch_response=True,
-            timeout=self._timeout_s,
-        ) as response:
-            took_ms = response.request_meta["response_time"]
-            response.request_meta["response_time"] += late_ms
-            problem = _problem(response, options, self._versions.get(side, options.expected_version))
-            if problem:
-                response.failure(problem)
-            elif side:
-                samples[f"{side} {item.method} {item.path}"].append(round(took_ms, 3))
+        begun_s = perf_counter()
+        try:
+            with self.client.request(  # type: ignore[attr-defined]
+                item.method,
+                base + item.path,
+                name=f"{item.path} [{side}]" if side else item.path,
+                json=item.body,
+                headers=self._headers,
+                catch_response=True,
+                timeout=self._timeout_s,
+            ) as response:
+                took_ms = response.request_meta["response_time"]
+                response.request_meta["response_time"] += late_ms
+                problem = _problem(response, options, self._versions.get(side, options.expected_version))
+                if problem:
+                    response.failure(problem)
+                elif side:
+                    samples[f"{side} {item.method} {item.path}"].append(round(took_ms, 3))
+        except gevent.GreenletExit:  # the test ends, and this one is still not answered
+            if perf_counter() - begun_s > UNANSWERED_S:
+                arrivals["unanswered"] += 1
+            raise
 
     def _next(self) -> tuple[Ask, str, str]:
         """What to ask, of which side, at which base URL; everything is asked of every side before the next thing."""
@@ -349,6 +356,7 @@ def _figures(runner: Any, options: Any) -> dict[str, Any]:
         "late": arrivals["late"],
         "dropped": arrivals["dropped"],
         "overslept": arrivals["overslept"],
+        "unanswered": arrivals["unanswered"],
         "lags_ms": {str(ms): count for ms, count in sorted(lags_ms.items())},
         "cpu_warning": bool(
             getattr(runner, "cpu_warning_emitted", False) or getattr(runner, "worker_cpu_warning_emitted", False)

@@ -426,6 +426,12 @@ def test_a_generator_that_did_not_make_the_load_proves_nothing() -> None:
     assert sentences(gate.load(measured(rate=1000.0, late=900, overslept=10), LIMITS)) == ""
 
 
+def test_answers_that_never_came_are_the_applications() -> None:
+    hung = measured(rate=1000.0, overslept=3, unanswered=20)
+    assert "20 users waited until the end for answers that did not come" in sentences(gate.load(hung, LIMITS))
+    assert [check.unproven for check in gate.load(hung, LIMITS) if not check.passed] == [False]
+
+
 def test_a_test_is_ended_when_nothing_to_come_can_save_it_and_not_before() -> None:
     bad = measured(requests=1000, failures=60)
     assert gate.hopeless(bad, 100, LIMITS) == "60 of 1000 requests failed: 95.00% cannot be reached any more"

@@ -119,12 +119,19 @@ def generator(result: LoadResult) -> str:
 
 
 def _generator(result: LoadResult) -> Iterator[Check]:
-    """That the load asked for was made, or that it was not the generator's fault."""
+    """That the load asked for was made; where it was not, whether the application or the generator kept it down.
+
+    A user whose request hangs asks nothing else: what was not made is the only sign of an answer that never came.
+    """
     if not result.wanted_rps or result.rps >= HALF * result.wanted_rps or not result.requests or result.stopped_early:
         return
-    if blame := generator(result):
-        said = f"{result.rps:.0f} of {result.wanted_rps:.0f} requests/s were made: {blame} {REMEDY}"
-        yield Check.unknown("load: generator", f"{result.rps:.0f}", f"{result.wanted_rps:.0f} requests/s", said)
+    said = f"{result.rps:.0f} of {result.wanted_rps:.0f} requests/s were made"
+    wanted = f"{result.wanted_rps:.0f} requests/s"
+    if result.unanswered:
+        why = f"{said}: {result.unanswered} users waited until the end for answers that did not come."
+        yield Check("load: requests made", False, f"{result.rps:.0f}", wanted, why)
+    elif blame := generator(result):
+        yield Check.unknown("load: generator", f"{result.rps:.0f}", wanted, f"{said}: {blame} {REMEDY}")
 
 
 def _failures(result: LoadResult) -> Iterator[Check]:
