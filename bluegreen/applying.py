@@ -27,6 +27,9 @@ OURS = "bluegreen"
 RELEASE = "bluegreen-release"
 """The field manager that pins an autoscaler's bounds while a release runs."""
 
+BOUNDS = ("minReplicas", "maxReplicas")
+"""What others than setting up may set of an autoscaler: a release while it runs, a person at any time."""
+
 LOOKED_UP = frozenset({"Secret", "ConfigMap", "HorizontalPodAutoscaler"})
 """Kinds of which something in the cluster is kept."""
 
@@ -97,7 +100,7 @@ def owned_part(obj: Obj, live: Obj | None) -> Obj:
     """What setting up owns of an object, given how it is now.
 
     Of a Service everything but its selector; of a Secret and a ConfigMap the keys that are set or have been; of an
-    autoscaler all, but with the bounds that a release gave it.
+    autoscaler all, but with the bounds that a release or a person gave it.
     """
     if obj["kind"] in ("Secret", "ConfigMap"):
         return configuration.merged(obj, live)
@@ -109,12 +112,20 @@ def owned_part(obj: Obj, live: Obj | None) -> Obj:
 
 
 def _with_pinned_bounds(obj: Obj, live: Obj | None) -> Obj:
-    """An autoscaler with the bounds that a release gave it, when one did."""
-    managers = {entry.get("manager") for entry in (live or {"metadata": {}})["metadata"].get("managedFields") or []}
-    if live is None or RELEASE not in managers:
+    """An autoscaler with the bounds that a release, or a person, gave it: neither is undone by setting up."""
+    if live is None:
         return obj
-    bounds = {key: live["spec"][key] for key in ("minReplicas", "maxReplicas") if key in live["spec"]}
+    bounds = {key: live["spec"][key] for key in BOUNDS if key in live["spec"] and _written_by_others(live, key)}
     return {**obj, "spec": {**obj["spec"], **bounds}}
+
+
+def _written_by_others(live: Obj, key: str) -> bool:
+    """Whether a field of the spec belongs to anybody but setting up."""
+    return any(
+        f"f:{key}" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        for entry in live["metadata"].get("managedFields") or []
+        if entry.get("manager") != SETUP and entry.get("subresource", "") == ""
+    )
 
 
 def _apply(kube: Kube, obj: Obj, *, dry_run: bool = False, namespace: str = "") -> Obj:

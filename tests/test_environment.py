@@ -151,6 +151,15 @@ def test_setting_up_leaves_a_releases_autoscaler_bounds(kube: Kube, make: Make) 
     assert spec["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
 
 
+def test_setting_up_leaves_the_bounds_that_a_person_set(kube: Kube, make: Make) -> None:
+    environment.set_up(kube, make())
+    kube.merge_patch("HorizontalPodAutoscaler", f"{APP}-blue", {"spec": {"minReplicas": 5}}, manager="kubectl-edit")
+    environment.set_up(kube, make(HPA_CPU="50"))
+    spec = must(kube, "HorizontalPodAutoscaler", f"{APP}-blue")["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (5, 20)
+    assert spec["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
+
+
 def test_what_a_setting_no_longer_asks_for_goes(kube: Kube, make: Make) -> None:
     environment.set_up(kube, make())
     kube.create(tls_secret())

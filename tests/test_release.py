@@ -137,7 +137,7 @@ def test_reports_that_cannot_be_written_stop_it_before_anything_is_changed(app: 
     app.released("v1.0.0")
     release = app.release("v1.1.0")
     release.out_dir.write_text("in the way")
-    with pytest.raises(CannotStartError, match="REPORTS_DIR"):
+    with pytest.raises(CannotStartError, match="cannot be written: File exists"):
         release.begin()
     release.close()
     assert app.deployment(Colour.GREEN) is None
