@@ -239,7 +239,7 @@ def _manner(told: Told, pods: int) -> str:
     why = f" ({', '.join(told.refusals)})" if told.refusals else ""
     if not told.pods:
         return f"left to the preStop hook of {_many(pods, 'pod')}{why}"
-    by = {PATH: "by its drain path", COMMAND: "by its drain command"}[told.how]
+    by = {PATH: "by the drain path", COMMAND: "by the drain command"}[told.how]
     return f"{len(told.pods)} of {_many(pods, 'pod')} told {by}{why}"
 
 

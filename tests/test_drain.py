@@ -64,7 +64,7 @@ TOLD = Told(PATH, ["a", "b"])
         (Told(refusals=["HTTP 404"]), {}, ("not observed", None, False), "preStop hook of 2 pods (HTTP 404)"),
         (Told(), {"a": Count(3)}, ("stopped", 3, True), "3 clients still connected when its pods were last seen"),
         (Told(), {"a": Count(0)}, ("clients gone", 0, True), "left to the preStop hook"),
-        (Told(COMMAND, ["a"]), {"a": Count(0)}, ("clients gone", 0, True), "1 of 2 pods told by its drain command"),
+        (Told(COMMAND, ["a"]), {"a": Count(0)}, ("clients gone", 0, True), "1 of 2 pods told by the drain command"),
     ],
 )
 def test_what_is_told_of_a_drain(told: Told, counts: dict[str, Count], expected: Any, words: str) -> None:
@@ -154,7 +154,7 @@ def released(cluster: localkube.Cluster, tmp_path_factory: pytest.TempPathFactor
             {"DRAIN_COMMAND": shlex.join(["python3", "-c", TELL])},
             "command",
             "clients gone",
-            "told by its drain command",
+            "told by the drain command",
         ),
         ({"DRAIN_COMMAND": "sh -c 'exit 3'"}, "preStop", None, "sh ended with exit code 3"),
         (
@@ -164,7 +164,7 @@ def released(cluster: localkube.Cluster, tmp_path_factory: pytest.TempPathFactor
             "POST /no/such/path: HTTP 404",
         ),
         ({"DRAIN_PATH": "none"}, "preStop", None, "left to the preStop hook"),
-        ({"ACCESS": "port-forward"}, "path", "clients gone", "2 of 2 pods told by its drain path"),
+        ({"ACCESS": "port-forward"}, "path", "clients gone", "2 of 2 pods told by the drain path"),
     ],
     ids=["command", "failing command", "another team's", "count only", "port-forward"],
 )
