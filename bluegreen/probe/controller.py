@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,9 @@ from pathlib import Path
 from bluegreen import clock
 from bluegreen.errors import HarnessError
 from bluegreen.probe.result import SWITCHED, Answer, Felt, ProbeResult, felt, summarise
+
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+"""All that the probe's process gets of our environment: no secret."""
 
 SUMMARY_SHARE = 0.05
 """At most this share of the time goes into summing up: half an hour's answers take 0.1 s, and it is asked for often."""
@@ -63,9 +67,10 @@ class Probe:
         self.out_file.parent.mkdir(parents=True, exist_ok=True)
         self.out_file.touch()
         self._started_s, self._started = clock.now_s(), clock.utc()
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         with open(self.out_file.with_suffix(".log"), "wb") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True
             )
 
     @property
