@@ -96,10 +96,12 @@ def seconds(value: Any) -> str:
     return f"{value:.1f} s" if value < 120 else f"{int(value // 60)} min {value % 60:.0f} s"
 
 
-def passed_of(stage: Mapping[str, Any]) -> tuple[int, int]:
-    """How many of a stage's tests passed, and how many there are."""
-    tests = stage.get("tests") or []
-    return sum(test.get("outcome") == "passed" for test in tests), len(tests)
+def passed_of(stage: Mapping[str, Any]) -> str:
+    """How many of a stage's tests passed; those that were skipped are counted apart: "7 of 7, 1 skipped"."""
+    outcomes = [test.get("outcome") for test in stage.get("tests") or []]
+    skipped = outcomes.count("skipped")
+    said = f"{outcomes.count('passed')} of {len(outcomes) - skipped}"
+    return f"{said}, {skipped} skipped" if skipped else said
 
 
 def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
