@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from bluegreen import clock, confirm, environment, moves, preflight, recovery, standing
+from bluegreen import clock, confirm, environment, freeze, moves, preflight, recovery, standing
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
@@ -61,8 +61,21 @@ class Beginning:
             ("wait for the candidate", self._await_candidate),
         )
 
+    def frozen(self) -> str:
+        """In words, the freeze that keeps live traffic from moving forward now; empty when none does.
+
+        A return to what served before is never frozen, and FREEZE_OVERRIDE lifts any.
+        """
+        settings = self._settings
+        if self._intent is Intent.ROLLBACK or settings.freeze_override:
+            return ""
+        window = freeze.holding(settings.freeze, clock.utc())
+        return f"FREEZE={window} holds: no release starts, and no traffic moves to a new version." if window else ""
+
     def _preflight(self) -> str:
         """Find out what would stop this release, or be refused by the cluster, before anything is changed."""
+        if frozen := self.frozen():
+            raise CannotStartError(frozen, "Wait until it is over, or say why not: FREEZE_OVERRIDE='the reason'.")
         self._missing = preflight.check(self._desk.kube, self._settings, self._id)
         return "the environment is to be set up" if self._missing else "all is there"
 
@@ -129,7 +142,12 @@ class Beginning:
             times={Step.OPENED.value: clock.timestamp()},
             live_template=fingerprint(deployments[live]) if live is not None else "",
             leaves_bad=rolls_back,
+            freeze_override=self._override(),
         )
+
+    def _override(self) -> str:
+        """Why this release runs in a freeze, for the history; empty where none holds."""
+        return self._settings.freeze_override if freeze.holding(self._settings.freeze, clock.utc()) else ""
 
     def _open(self) -> str:
         self._desk.hooks.entering(Step.OPENED)

@@ -314,6 +314,16 @@ def status(arguments: Arguments) -> int:
     return OK
 
 
+def history(arguments: Arguments) -> int:
+    """``history``."""
+    from bluegreen import history as past
+
+    kube, settings = _connect(arguments)
+    found = past.read(kube, settings)
+    print(past.as_json(found) if arguments.json else past.text(found))
+    return OK
+
+
 def rollback(arguments: Arguments) -> int:
     """``rollback``: refused, with live traffic where it was, when the other colour does not serve."""
     from bluegreen import intent
@@ -445,6 +455,7 @@ def _confirm(namespace: str, given: str | None) -> None:
 RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
     "setup": (setup, "set up everything around a release; running it again moves no traffic"),
     "status": (status, "show colours, images, replicas, where traffic goes, and the last release"),
+    "history": (history, "list the last releases: when, by whom, of what image and commit, and how each ended"),
     "rollback": (rollback, "return to the colour that served before: at once within ROLLBACK_WINDOW, else gated"),
     "retry": (retry, "run the gate again for what it refused last"),
     "retire": (retire, "retire an old colour that was kept (SCALE_DOWN_DELAY) once its time is up"),
@@ -456,6 +467,7 @@ RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
 
 _SUITE = {"default": "suites/release", "metavar": "DIR", "help": "where the gate's tests are; suites/release"}
 OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "history": {"--json": {"action": "store_true", "help": "as JSON, with everything that is kept of each"}},
     "rollback": {
         "--suite": _SUITE,
         "--no-gate": {

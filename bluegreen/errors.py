@@ -61,6 +61,10 @@ class HookError(HarnessError):
     """A hook refused the next step: before the switch the candidate goes, after it live traffic goes back."""
 
 
+class FrozenError(HookError):
+    """A freeze began before live traffic was moved: the candidate goes, and traffic stays where it is."""
+
+
 class LiveHarmedError(HarnessError):
     """Live traffic got worse while the candidate was only prepared or judged; the release ends."""
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from bluegreen import freeze
+
 MAX_DURATION_S = 86_400
 """A choice: a day. Longer is a slip of the keyboard, and Kubernetes' own fields are 32 bits wide."""
 
@@ -37,6 +39,15 @@ def text(value: str) -> str:
     """Any printable text on one line."""
     if not value.isprintable():
         raise Refused("it holds a line break or a control character.", "Write it on one line of printable characters.")
+    return value
+
+
+def freeze_windows(value: str) -> str:
+    """Windows of time, as ``freeze`` reads them, kept as their text."""
+    try:
+        freeze.parse(value)
+    except ValueError as problem:
+        raise Refused(str(problem), f"Write for example {freeze.EXAMPLE}; separate several by ';'.") from None
     return value
 
 

@@ -25,6 +25,9 @@ MANAGER = "bluegreen-journal"
 HISTORY_LENGTH = 20
 """Releases kept in the history; a choice: a month of working days, 8 KiB of the 1 MiB a ConfigMap may hold."""
 
+REASON_LENGTH = 1000
+"""Characters of a release's reason that the history keeps, so that it is bounded whatever a test's failure says."""
+
 
 class Step(StrEnum):
     """Where a release is. Written before the step is taken."""
@@ -119,6 +122,7 @@ class Record:
     live_template: str = ""  # fingerprint of the live colour's pod template when the release began
     kept_until: str = ""  # RFC 3339, UTC: until when the old colour is kept at full size, where it is
     leaves_bad: bool = False  # a rollback: the colour it leaves is no place to return to
+    freeze_override: str = ""  # why it ran although a freeze held, where one did
 
     @property
     def first(self) -> bool:
@@ -182,9 +186,10 @@ def _history(text: str) -> list[dict[str, Any]]:
 def summary(record: Record) -> dict[str, Any]:
     """What the history keeps of a release."""
     kept = ("id", "image", "version", "candidate", "live", "live_image", "replicas", "started_at", "ended_at")
-    more = ("started_by", "outcome", "reason", "live_template", "leaves_bad")
+    more = ("started_by", "outcome", "live_template", "leaves_bad", "freeze_override")
     switched_at = record.times.get(Step.WATCHING.value, "")
-    return {name: getattr(record, name) for name in (*kept, *more)} | {"switched_at": switched_at}
+    found = {name: getattr(record, name) for name in (*kept, *more)}
+    return {**found, "reason": record.reason[:REASON_LENGTH], "switched_at": switched_at}
 
 
 def appended(history: list[dict[str, Any]], record: Record) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from bluegreen.access import Address
 from bluegreen.beginning import CANDIDATE, Beginning
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
-from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError
+from bluegreen.errors import CannotStartError, FrozenError, HarnessError, LiveHarmedError, TakenOverError
 from bluegreen.handle import Handle
 from bluegreen.harm import harm
 from bluegreen.hooks import Listener, StepHooks
@@ -115,6 +115,8 @@ class Release:
         """Move live traffic to the candidate. Raises ProductionError after it has gone back, when it did not work."""
         record = self.desk.record
         self.desk.hooks.entering(Step.SWITCHING)  # whoever takes his time does so before the last look, not after it
+        if frozen := self._beginning.frozen():  # it began while this release ran, or waited for an approval
+            raise FrozenError(frozen, "Release again when it is over, or say why not: FREEZE_OVERRIDE='the reason'.")
         self.check_live()
         self._match_size(record)
         try:

@@ -434,6 +434,21 @@ SETTINGS: tuple[Setting, ...] = (
         "How long a release waits for an approval before it goes back, in seconds.",
         _SECONDS,
     ),
+    Setting(
+        "FREEZE",
+        grammar.freeze_windows,
+        None,
+        "Times at which no release starts and no traffic moves to a new version, as Fri 16:00-Mon 08:00 Europe/Berlin; "
+        "several are separated by ';'. Going back is never frozen.",
+        "WINDOWS",
+    ),
+    Setting(
+        "FREEZE_OVERRIDE",
+        grammar.text,
+        None,
+        "Why this release may run in a freeze all the same; kept in the history.",
+        "REASON",
+    ),
     Setting("GATE_ONLY", grammar.flag, "false", "Run the gate and stop before the switch.", "BOOL"),
     Setting("REPORTS_DIR", grammar.output_directory, "reports", "Where reports are written.", "DIR"),
     Setting(
@@ -528,6 +543,8 @@ class Settings:
     migration_timeout: float
     approval: str
     approval_timeout: float
+    freeze: str
+    freeze_override: str
     gate_only: bool
     reports_dir: Path
     lease_duration: float

@@ -342,6 +342,12 @@ SETTINGS: tuple[Wrong, ...] = (
         "Write one of: auto, load-balancer, node-port, cluster, port-forward",
     ),
     Wrong("GATE_ONLY", "maybe", "it is neither true nor false", "Write true or false"),
+    Wrong(
+        "FREEZE",
+        "weekends",
+        "'weekends' is not a window of time",
+        "Write for example Fri 16:00-Mon 08:00 Europe/Berlin",
+    ),
     Wrong("LEASE_DURATION", "0", "it is not between 1 and 86400 seconds", "Write for example 15"),
     Wrong("REPORTS_DIR", __file__, "a file of that name is in the way", "Name a directory"),
     Wrong(
