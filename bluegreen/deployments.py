@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bluegreen import fence, manifests
+from bluegreen import config_copies, fence, manifests
 from bluegreen.colour import Colour, Obj
 from bluegreen.errors import HarnessError
 from bluegreen.fence import Op
@@ -79,7 +79,8 @@ class Deployments:
 
         Returns the Deployment. Raises what the API raises when it refuses one of the objects.
         """
-        wanted = self.rendered(colour, replicas)
+        rendered = self.rendered(colour, replicas)
+        wanted = config_copies.with_own(self.kube, self.settings.app_name, rendered, release_id, self.held)
         made = self._put(colour, wanted, release_id)
         self.guard(colour, replicas)
         return made
@@ -141,6 +142,10 @@ class Deployments:
             return (obj["metadata"].get("annotations") or {}).get(RELEASE) != release_id and self._claimed(obj)
 
         self._patch(colour, decide, landed)
+
+    def collect_configuration(self) -> None:
+        """Remove the copies of ConfigMaps and Secrets that no Deployment refers to any more."""
+        config_copies.collect(self.kube, self.settings.app_name, self.held)
 
     def delete(self, colour: Colour) -> None:
         """Delete a colour's Deployment if it is there; autoscaler and disruption budget stay and rest."""

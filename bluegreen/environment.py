@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from bluegreen import manifest_rules, manifests
+from bluegreen import config_copies, manifest_rules, manifests
 from bluegreen.applying import RELEASE, bring_about, dry_run, fits
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
@@ -280,6 +280,7 @@ def _secrets_in(node: Any) -> Iterator[str]:
 def _delete_one_by_one(kube: Kube, settings: Settings) -> None:
     for colour in Colour:
         kube.delete("Deployment", f"{settings.app_name}-{colour}", propagation="Foreground")
+    config_copies.collect(kube, settings.app_name, lambda: None)
     for kind, name in (("Lease", "release"), ("ConfigMap", "release-journal")):
         kube.delete(kind, f"{settings.app_name}-{name}")
     for _, obj in reversed(_wanted(settings)):

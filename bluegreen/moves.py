@@ -123,6 +123,7 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
         retire(desk, record.live)
         desk.deployments.guard(record.live, desk.settings.min_replicas)
     desk.deployments.guard(record.candidate, desk.settings.min_replicas)
+    desk.deployments.collect_configuration()
     desk.close(Outcome.SWITCHED)
 
 
@@ -250,6 +251,7 @@ def _take_away(desk: Desk) -> None:
         else:
             desk.deployments.put_back(colour, record.before, record.id)
         desk.deployments.guard(colour, desk.settings.min_replicas)
+        desk.deployments.collect_configuration()
         remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
         step.detail = _await_gone(desk, colour, remaining)
 

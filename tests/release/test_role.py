@@ -25,7 +25,6 @@ Right = tuple[str, str, str]
 """Verb, API group, resource with its subresource."""
 
 LOOKED_FOR: set[Right] = {
-    ("get", "", "secrets"),  # whether the Secrets are there: taken to be, when this may not be asked
     ("list", "", "nodes"),  # their addresses: the pods' own statements serve as well
     ("list", "rbac.authorization.k8s.io", "roles"),
     ("list", "rbac.authorization.k8s.io", "rolebindings"),
@@ -108,6 +107,8 @@ def release_in_every_way(app: App) -> list[str]:
     migration = app.folder / "migration.yaml"
     migration.write_text(MIGRATION)
     found = [str(app.release(V1, MIGRATION=str(migration)).record.get("outcome"))]
+    for kind, name in (("ConfigMap", "config"), ("Secret", "secrets")):  # so that a candidate's copies go with it
+        app.kube.merge_patch(kind, f"gremlinsai-backend-{name}", {"data": {"CHANGED": "eWVz"}})
     found += [ended(app, last, DOCKER_IMAGE=V2) for last in ("revert", "roll back")]
     app.kube.delete("HorizontalPodAutoscaler", "gremlinsai-backend-green")  # which the next release makes anew
     found.append(ended(app, "finish", DOCKER_IMAGE=V2, ACCESS="port-forward", DRAIN_COMMAND="true"))
