@@ -13,6 +13,7 @@ from bluegreen.gate.compared import compared, same_content
 from bluegreen.gate.configuration import own_configuration
 from bluegreen.gate.load_limits import hopeless, load
 from bluegreen.gate.measured_load import Look, errors_counted, restarts_unchanged, well_throughout
+from bluegreen.gate.mesh import sidecars
 from bluegreen.gate.monitoring import counted, families, histograms, no_server_errors, scrape_annotations
 from bluegreen.gate.network import admitted, answered, endpoints, kept_open, reached_every_pod, resolves
 from bluegreen.gate.objects import (
@@ -67,6 +68,7 @@ __all__ = [
     "same_content",
     "scrape_annotations",
     "service",
+    "sidecars",
     "succeeded",
     "usage",
     "version",

@@ -105,6 +105,14 @@ def test_no_policy_shuts_its_pods_in(target: Target) -> None:
     gate.require([*gate.admitted(policies, target.labels, ports), *target.proof_of_origin()])
 
 
+def test_the_mesh_is_in_every_pod(target: Target) -> None:
+    namespace = target.cluster.get("Namespace", target.release.namespace)
+    checks = gate.sidecars(namespace or {}, target.pods())
+    if not checks:
+        pytest.skip("neither the namespace nor the pods ask for a service mesh's sidecar")
+    gate.require(checks)
+
+
 def test_connections_are_kept_open(target: Target, settings: Settings) -> None:
     if not settings.keep_alive:
         pytest.skip("KEEP_ALIVE=false: this application closes its connections")
