@@ -107,8 +107,10 @@ class Beginning:
 
     def _look(self) -> str:
         """Stamp the epoch on what there is, and note what is live."""
+        self._desk.traffic.forget()
         service, deployments = moves.claim(self._desk)
         live = live_colour(service)
+        self._desk.traffic.join(live)
         if live is not None:
             preflight.require_live(self._settings, live, deployments)
             self._answer = confirm.ask(moves.target(self._desk, ""))
@@ -142,6 +144,7 @@ class Beginning:
             times={Step.OPENED.value: clock.timestamp()},
             live_template=fingerprint(deployments[live]) if live is not None else "",
             leaves_bad=rolls_back,
+            extra_services=" ".join(self._desk.traffic.live_names[1:]),
             freeze_override=self._override(),
         )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from bluegreen import config_copies, manifest_rules, manifests
@@ -32,6 +33,7 @@ MADE_BY_RELEASES = frozenset({"HorizontalPodAutoscaler", "PodDisruptionBudget"})
 """Kinds that a release makes anew with its candidate: that they are not there stops none."""
 
 PER_COLOUR = ("hpa", "pdb")
+PER_SERVICE = ("production-service", "preview-service")
 ONCE = tuple(name for name in manifests.NAMES if name not in (*PER_COLOUR, "deployment"))
 
 GONE_WITHIN_S = 120.0
@@ -136,13 +138,20 @@ def _wanted(settings: Settings) -> list[tuple[str, Obj]]:
     for name, values in [(name, {}) for name in ONCE] + [(n, {"COLOUR": c}) for c in Colour for n in PER_COLOUR]:
         try:
             path = str(manifests.source(settings, name))
-            pairs += [(path, obj) for obj in manifests.render(settings, name, **values)]
+            pairs += [(path, obj) for one in _each(settings, name) for obj in manifests.render(one, name, **values)]
         except InputError as problem:
             mistakes += [mistake for mistake in problem.mistakes if mistake not in mistakes]
     mistakes += manifest_rules.mistakes(settings)
     if mistakes:
         raise InputError(mistakes)
     return pairs
+
+
+def _each(settings: Settings, name: str) -> list[Settings]:
+    """The settings that a file is rendered with: the Services' files once for each live Service."""
+    if name not in PER_SERVICE:
+        return [settings]
+    return [replace(settings, service_name=service) for service in settings.live_services]
 
 
 def _live(kube: Kube, wanted: list[Obj], namespace: Obj | None) -> dict[Key, Obj | None]:

@@ -114,15 +114,15 @@ class _Taking:
         return self._try(kind, lambda: self._kube.list(kind, labels=labels), nothing)
 
     def _named(self, name: str) -> list[Obj]:
-        """The Deployment, its autoscaler and its disruption budget, and the two Services."""
-        services = (self._settings.service_name, self._settings.preview_service_name)
+        """The Deployment, its autoscaler and its disruption budget, and the Services."""
+        services = _services(self._settings)
         wanted = [(kind, name) for kind in ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget")]
         wanted += [("Service", service) for service in services]
         found = [self._try(f"{kind} {one}", partial(self._kube.get, kind, one), None) for kind, one in wanted]
         return [obj for obj in found if obj is not None]
 
     def _behind_services(self) -> list[Obj]:
-        names = f"{self._settings.service_name},{self._settings.preview_service_name}"
+        names = ",".join(_services(self._settings))
         return self._list("EndpointSlice", f"kubernetes.io/service-name in ({names})")
 
     def _events(self, name: str) -> list[dict[str, Any]]:
@@ -172,3 +172,8 @@ def _written(taken: dict[str, Any], path: Path) -> dict[str, Any]:
     except OSError as error:
         return {**taken, "problems": [*taken["problems"], f"{path.name}: {error.strerror}"], "file": ""}
     return {**taken, "file": path.name}
+
+
+def _services(settings: Settings) -> list[str]:
+    """The live Services and their previews."""
+    return [service for name in settings.live_services for service in (name, f"{name}-preview")]

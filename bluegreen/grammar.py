@@ -295,6 +295,16 @@ def command(value: str) -> str:
     return value
 
 
+def services(value: str) -> str:
+    """Several names of Services, separated by blanks or commas: each with room for ``-preview``, none twice."""
+    names = value.replace(",", " ").split()
+    for name in names:
+        label(55, letter_first=True)(name)
+        if names.count(name) > 1:
+            raise Refused(f"{name} is there twice.", "Name each Service once.")
+    return " ".join(names)
+
+
 def paths(value: str) -> str:
     """Several paths, separated by blanks."""
     for one in value.split():

@@ -122,6 +122,7 @@ class Record:
     live_template: str = ""  # fingerprint of the live colour's pod template when the release began
     kept_until: str = ""  # RFC 3339, UTC: until when the old colour is kept at full size, where it is
     leaves_bad: bool = False  # a rollback: the colour it leaves is no place to return to
+    extra_services: str = ""  # further live Services that move with SERVICE_NAME, separated by blanks
     freeze_override: str = ""  # why it ran although a freeze held, where one did
 
     @property

@@ -16,7 +16,7 @@ from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Target
 from bluegreen.deployments import Deployments
 from bluegreen.desk import Desk
-from bluegreen.errors import HarnessError, NeedsPersonError, TimeoutExpiredError
+from bluegreen.errors import HarnessError, NeedsPersonError, TakenOverError, TimeoutExpiredError
 from bluegreen.going_back import require_better
 from bluegreen.journal import Journal, Step
 from bluegreen.kube import Kube
@@ -32,6 +32,10 @@ ROLL_BACK = "roll back"
 
 GONE_TIMEOUT_S = 45.0
 """The longest the pods of a removed candidate are waited for: Kubernetes' grace of 30 s and its preStop hook."""
+
+
+class HalfSwitchedError(HarnessError):
+    """One of several Services could not be moved, and those that had been were taken back."""
 
 
 def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: Lock, steps: Steps) -> Desk:
@@ -82,21 +86,46 @@ def rehearse_back(desk: Desk) -> None:
 
 
 def _move(desk: Desk, name: str, before: Colour | None, after: Colour | None, version: str) -> None:
-    """Patch, and see it arrive; how long that took is noted."""
+    """Patch, and see it arrive; how long that took is noted. When a Service cannot be moved, none is."""
     deadline = Deadline(desk.settings.rollback_timeout)
+    moved: list[str] = []
     with desk.steps.step(name) as step:
-        desk.traffic.move(before, after)
+        try:
+            desk.traffic.move(before, after, moved.append)
+        except TakenOverError:
+            raise
+        except HarnessError as error:
+            step.detail = error.sentence
+            if moved:
+                _compensate(desk, moved, before, after, error)
+            raise
         asked = arrived(desk, after, version, deadline) if after is not None else 0
         step.detail = f"live traffic {before or 'nobody'} -> {after or 'nobody'}, {asked} fresh requests"
     way = {"from": before and str(before), "to": after and str(after)}
     desk.moved.append({"mark": name, **way, "confirmed_after_s": round(step.duration_s, 3)})
 
 
+def _compensate(desk: Desk, moved: list[str], before: Colour | None, after: Colour | None, why: HarnessError) -> None:
+    """Take the Services that moved back to where they were, because another one could not be moved; all or none.
+
+    Raises HalfSwitchedError, which says what was done.
+    """
+    with desk.steps.step("compensate") as step:
+        for name in reversed(moved):
+            desk.traffic.move_one(name, after, before)
+        step.detail = f"{', '.join(moved)} moved back to {before or 'nobody'}"
+    raise HalfSwitchedError(
+        f"Not all Services could be moved: {why.sentence} {', '.join(moved)} had moved and went back to "
+        f"{before or 'nobody'}.",
+        why.remedy,
+    ) from why
+
+
 def arrived(desk: Desk, colour: Colour, version: str, deadline: Deadline) -> int:
     """Wait until live traffic is at a colour, by EndpointSlices and by fresh requests; returns how many were made."""
-    service = desk.settings.service_name
-    awaited = f"Service {service} has only {colour}'s pods"
-    confirm.endpoints(desk.kube, service, lambda: desk.deployments.pods(colour), deadline, awaited)
+    for service in desk.traffic.live_names:
+        awaited = f"Service {service} has only {colour}'s pods"
+        confirm.endpoints(desk.kube, service, lambda: desk.deployments.pods(colour), deadline, awaited)
     return confirm.answers(target(desk, version), deadline)
 
 
@@ -111,13 +140,14 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
     record = desk.record
     if record.step is not Step.RETIRING:
         desk.enter(Step.RETIRING)
-    service = desk.traffic.service()
-    if selected(service) is not record.candidate:
-        raise NeedsPersonError(
-            f"Release {record.id} was verified on {record.candidate}, but live traffic is at "
-            f"{selected(service) or 'nobody'}; {last_writer(service)} moved it.",
-            "Decide which colour shall serve; `bluegreen status` shows both. Nothing was retired.",
-        )
+    for service in desk.traffic.services():
+        if selected(service) is not record.candidate:
+            raise NeedsPersonError(
+                f"Release {record.id} was verified on {record.candidate}, but live traffic of Service "
+                f"{service['metadata']['name']} is at {selected(service) or 'nobody'}; "
+                f"{last_writer(service)} moved it.",
+                "Decide which colour shall serve; `bluegreen status` shows both. Nothing was retired.",
+            )
     desk.traffic.preview(None)
     if record.live is not None:
         retire(desk, record.live)
@@ -177,13 +207,14 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
     deadline = Deadline(desk.settings.rollback_timeout)
     with desk.steps.step(ROLL_BACK) as step:
         if record.live is None:
-            if desk.traffic.live() is record.candidate:
-                desk.traffic.move(record.candidate, None)
-            confirm.nobody(desk.kube, desk.settings.service_name, deadline)
+            desk.traffic.move_back(record.candidate, None)
+            for service in desk.traffic.live_names:
+                confirm.nobody(desk.kube, service, deadline)
             step.detail = "live traffic to nobody, as before this first release"
-        elif desk.traffic.live() is record.candidate:
-            _go_back(desk, record.live, deadline)
-            step.detail = f"live traffic {record.candidate} -> {record.live}: {reason}"
+        elif at := desk.traffic.at(record.candidate):
+            _go_back(desk, at, record.live, deadline)
+            part = "" if len(at) == len(desk.traffic.live_names) else f" ({_names(at)}, where alone it was)"
+            step.detail = f"live traffic {record.candidate} -> {record.live}{part}: {reason}"
         else:
             step.detail = f"live traffic is not at {record.candidate}: {reason}"
     _take_away(desk)
@@ -193,18 +224,23 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
 
 def _require_served(desk: Desk) -> None:
     """Raise NeedsPersonError when somebody else left live traffic where this release did not find it."""
-    service, old = desk.traffic.service(), desk.record.live
-    if selected(service) is not old:
-        raise NeedsPersonError(
-            f"The candidate is removed, but Service {desk.traffic.live_name} selects {selected(service) or 'nobody'}"
-            f" and not {old or 'nobody'}, as before this release; {last_writer(service)} wrote it.",
-            "Decide which colour shall serve, and set the Service's selector; `bluegreen status` shows both colours.",
-        )
+    old = desk.record.live
+    for service in desk.traffic.services():
+        if selected(service) is not old:
+            raise NeedsPersonError(
+                f"The candidate is removed, but Service {service['metadata']['name']} selects "
+                f"{selected(service) or 'nobody'} and not {old or 'nobody'}, as before this release; "
+                f"{last_writer(service)} wrote it.",
+                "Decide which colour shall serve, and set the Service's selector; `bluegreen status` shows both.",
+            )
 
 
-def _require_own(desk: Desk) -> None:
+def _names(services: list[Obj]) -> str:
+    return ", ".join(str(service["metadata"]["name"]) for service in services)
+
+
+def _require_own(desk: Desk, service: Obj) -> None:
     """Raise NeedsPersonError when somebody else moved live traffic to the candidate: what is theirs stays theirs."""
-    service = desk.traffic.service()
     if not written_here(service):
         raise NeedsPersonError(
             f"Live traffic is at {desk.record.candidate}, but {last_writer(service)} moved it there, not this release.",
@@ -213,13 +249,14 @@ def _require_own(desk: Desk) -> None:
         )
 
 
-def _go_back(desk: Desk, old: Colour, deadline: Deadline) -> None:
-    """Move live traffic to the old colour when that is safe, and see it arrive."""
+def _go_back(desk: Desk, at: list[Obj], old: Colour, deadline: Deadline) -> None:
+    """Move live traffic to the old colour when that is safe, and see it arrive; ``at``: the Services that moved."""
     record = desk.record
-    _require_own(desk)
+    for service in at:
+        _require_own(desk, service)
     require_better(desk, old, target(desk, record.live_version), deadline)
     try:
-        desk.traffic.move(record.candidate, old)
+        desk.traffic.move_back(record.candidate, old)
         arrived(desk, old, record.live_version, deadline)
     except HarnessError as error:
         raise NeedsPersonError(
@@ -259,10 +296,10 @@ def _take_away(desk: Desk) -> None:
 def require_idle(desk: Desk, colour: Colour) -> None:
     """Raise NeedsPersonError when live traffic is at a colour that is about to be removed."""
     desk.lock.check()
-    service = desk.traffic.service()
-    if selected(service) is colour:
+    for service in desk.traffic.at(colour):
+        name = service["metadata"]["name"]
         raise NeedsPersonError(
-            f"{colour} was to be removed, but the live Service selects it; {last_writer(service)} wrote that.",
+            f"{colour} was to be removed, but the live Service {name} selects it; {last_writer(service)} wrote that.",
             "Something else moved live traffic. Look at `bluegreen status`, decide, then run `bluegreen recover`.",
         )
 

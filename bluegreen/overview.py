@@ -43,6 +43,7 @@ class Overview:
     endpoints: int  # ready ones behind the live Service
     colours: tuple[ColourState, ...]
     release: Record | None  # the present release, or the last
+    extra: tuple[tuple[str, str], ...] = ()  # each further live Service and the colour that it selects, in words
     waits: Request | None = None  # the approval that the present release waits for
 
 
@@ -55,6 +56,9 @@ def read(kube: Kube, settings: Settings) -> Overview:
     deployments = {one["metadata"]["name"]: one for one in kube.list("Deployment")}
     names = {colour: f"{settings.app_name}-{colour}" for colour in Colour}
     states = [_state(c, deployments[name], scalers.get(name)) for c, name in names.items() if name in deployments]
+    record = Journal(kube, settings).read()
+    recorded = record.extra_services.split() if record is not None else []
+    extra = [name for name in dict.fromkeys((*settings.live_services, *recorded)) if name != settings.service_name]
     return Overview(
         namespace=settings.namespace,
         context=kube.context,
@@ -62,7 +66,8 @@ def read(kube: Kube, settings: Settings) -> Overview:
         live=live,
         endpoints=ready_endpoints(slices),
         colours=tuple(states),
-        release=Journal(kube, settings).read(),
+        release=record,
+        extra=tuple((name, _selected(kube.get("Service", name))) for name in extra),
         waits=approval.pending(kube, settings),
     )
 
@@ -77,6 +82,16 @@ def _traffic(service: Obj | None, settings: Settings) -> tuple[Colour | None, st
     if live is None:
         return None, f"none: {settings.service_name} selects nobody, for nothing was released yet"
     return live, f"{settings.service_name} sends it to {live}"
+
+
+def _selected(service: Obj | None) -> str:
+    """The colour that a further live Service selects, in words."""
+    if service is None:
+        return "it is not there"
+    try:
+        return str(live_colour(service) or "nobody")
+    except CannotStartError as error:
+        return error.sentence
 
 
 def _state(colour: Colour, deployment: Obj, scaler: Obj | None) -> ColourState:
@@ -98,6 +113,9 @@ def text(overview: Overview) -> str:
     lines = [f"{overview.namespace} on {overview.context}", f"live traffic: {overview.traffic}"]
     if overview.live:
         lines[-1] += f", {overview.endpoints} ready endpoint{'' if overview.endpoints == 1 else 's'}"
+    for name, colour in overview.extra:
+        differs = "" if colour == str(overview.live or "nobody") else "  (not as the main one: `bluegreen recover`)"
+        lines.append(f"              {name} sends it to {colour}{differs}")
     lines += [*_table(overview), _release(overview.release)]
     if overview.waits is not None and overview.release is not None and overview.waits.release == overview.release.id:
         lines.append(f"waits for approval until {overview.waits.until}: {overview.waits.question} `bluegreen approve`")

@@ -45,6 +45,9 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     if service is None:
         return wanted
     _require_services(service, kube.get("Service", settings.preview_service_name), settings)
+    for name in settings.live_services[1:]:
+        for found_service in filter(None, (kube.get("Service", name), kube.get("Service", f"{name}-preview"))):
+            _require_services(found_service, None, settings)
     if record is not None and record.unfinished:
         return wanted
     live = live_colour(service)

@@ -127,7 +127,7 @@ class Release:
         except TakenOverError:
             raise
         except HarnessError as error:
-            self.switched = bool(self.desk.moved) or self._colour_now() is record.candidate
+            self.switched = bool(self.desk.moved) or self._at(record.candidate)
             if not self.switched:
                 raise
             self.roll_back(f"the switch was not confirmed: {error.sentence}")
@@ -282,17 +282,23 @@ class Release:
 
     def _look_at_endpoints(self, colour: Colour) -> None:
         """At least one pod, nobody else's, and soon all that are ready: while a colour is scaled, both lists differ."""
-        service = self.settings.service_name
-        slices = self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={service}")
+        names = self.desk.traffic.live_names
+        slices = {name: self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={name}") for name in names}
         pods = self.desk.deployments.pods(colour)
-        behind = slice_pods(slices)
-        if settled(slices, pods):
-            self._unsettled = None
-            return
-        self._unsettled = self._unsettled or Deadline(SETTLE_S)
-        if not behind or behind - {pod["metadata"]["name"] for pod in pods} or self._unsettled.expired:
-            shown = ", ".join(sorted(behind)) or "nobody"
-            raise ProductionError(f"Service {service} is not served by {colour}'s ready pods, but by {shown}.")
+        unsettled = {name: slice_pods(found) for name, found in slices.items() if not settled(found, pods)}
+        self._unsettled = (self._unsettled or Deadline(SETTLE_S)) if unsettled else None
+        for name, behind in unsettled.items():
+            strangers = behind - {pod["metadata"]["name"] for pod in pods}
+            if not behind or strangers or (self._unsettled and self._unsettled.expired):
+                shown = ", ".join(sorted(behind)) or "nobody"
+                raise ProductionError(f"Service {name} is not served by {colour}'s ready pods, but by {shown}.")
+
+    def _at(self, colour: Colour) -> bool:
+        """Whether any live traffic is at a colour now, as far as it can be known."""
+        try:
+            return bool(self.desk.traffic.at(colour))
+        except HarnessError:
+            return self._colour_now() is colour
 
     def _colour_now(self, otherwise: Colour | None = None) -> Colour | None:
         """The colour that live traffic is at now, as far as it can be known."""

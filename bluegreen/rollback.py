@@ -61,6 +61,7 @@ def _record(desk: Desk, run_id: str, deployments: dict[Colour, Obj | None]) -> R
     live = desk.traffic.live()
     if live is None:
         raise CannotStartError("Nothing serves, so there is nothing to roll back.", "Run a release.")
+    desk.traffic.join(live)
     old = live.other
     deployment = deployments[old]
     if deployment is None:
@@ -86,6 +87,7 @@ def _record(desk: Desk, run_id: str, deployments: dict[Colour, Obj | None]) -> R
         times={Step.OPENED.value: clock.timestamp()},
         live_template=fingerprint(deployments[live]),
         leaves_bad=True,
+        extra_services=" ".join(desk.traffic.live_names[1:]),
     )
 
 

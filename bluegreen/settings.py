@@ -99,6 +99,14 @@ SETTINGS: tuple[Setting, ...] = (
         "NAME",
     ),
     Setting(
+        "EXTRA_SERVICES",
+        grammar.services,
+        "",
+        "Further live Services of the application, separated by blanks: they move together with SERVICE_NAME or not "
+        "at all, and each has its NAME-preview.",
+        "NAMES",
+    ),
+    Setting(
         "HEALTH_CHECK_URL",
         grammar.health_url,
         "http://localhost:8080/api/v1/health/health",
@@ -485,6 +493,7 @@ class Settings:
     namespace: str
     app_name: str
     service_name: str
+    extra_services: str
     health_check_url: str
     health_check_timeout: float
     health_check_interval: float
@@ -573,6 +582,11 @@ class Settings:
     def preview_service_name(self) -> str:
         """The Service through which the gate sees the candidate."""
         return f"{self.service_name}-preview"
+
+    @property
+    def live_services(self) -> tuple[str, ...]:
+        """All Services that carry live traffic and move together: SERVICE_NAME first."""
+        return (self.service_name, *self.extra_services.split())
 
     @property
     def health_port(self) -> int:
@@ -725,7 +739,21 @@ def _check_together(
         if not {low, high} & refused and measure(small) > measure(great):
             why = f"it is more than {high}={as_text(great)}."
             mistakes.append(Mistake(low, as_text(small), why, f"Lower {low} or raise {high}."))
+    if not {"SERVICE_NAME", "EXTRA_SERVICES"} & refused:
+        _check_services(values["service_name"], values["extra_services"].split(), mistakes)
     _check_image(values, refused, mistakes, required=image_required)
+
+
+def _check_services(main: str, extra: list[str], mistakes: list[Mistake]) -> None:
+    """No Service is live twice, and none is another one's preview."""
+    previews = {f"{name}-preview": name for name in (main, *extra)}
+    if main in extra:
+        why = "it names SERVICE_NAME, which moves anyway."
+        mistakes.append(Mistake("EXTRA_SERVICES", main, why, "Leave it out."))
+    for name in (name for name in (main, *extra) if name in previews):
+        setting = "SERVICE_NAME" if name == main else "EXTRA_SERVICES"
+        why = f"it is the name of the preview Service of {previews[name]}."
+        mistakes.append(Mistake(setting, name, why, "Name only Services that carry live traffic."))
 
 
 def _check_image(values: dict[str, Any], refused: set[str], mistakes: list[Mistake], *, required: bool) -> None:

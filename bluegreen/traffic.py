@@ -1,7 +1,10 @@
-"""The only writer of a Service's selector: live traffic forward and back, the preview to a colour or to nobody.
+"""The only writer of a Service's selector: live traffic forward and back, the previews to a colour or to nobody.
 
 A switch is one JSON patch that changes one value and tests three: the whole selector as it was read, the epoch that
 this release stamped on the Service when it took the lock, and the resourceVersion. ``confirm`` tells when it is done.
+
+Where several Services carry live traffic (EXTRA_SERVICES), Kubernetes has no patch of them all: they are patched one
+after the other, SERVICE_NAME first, and whoever moves them takes the moved ones back when one cannot be moved.
 """
 
 from __future__ import annotations
@@ -47,9 +50,9 @@ class Patch:
 
 @dataclass
 class Traffic:
-    """The live and the preview Service of one application, for the holder of one epoch.
+    """The live and the preview Services of one application, for the holder of one epoch.
 
-    ``patches`` holds every patch of the live Service's selector that was sent, in order.
+    ``patches`` holds every patch of a live Service's selector that was sent, in order.
     """
 
     kube: Kube
@@ -57,37 +60,74 @@ class Traffic:
     epoch: str
     held: Callable[[], None] = lambda: None  # raises when the lock is lost; asked after each look, before a change
     patches: list[Patch] = field(default_factory=list)
+    recorded: tuple[str, ...] = ()  # further Services that the last release moved, and that the settings do not name
 
     @property
     def live_name(self) -> str:
-        """The live Service."""
+        """The live Service that is asked and probed."""
         return self.settings.service_name
 
     @property
-    def preview_name(self) -> str:
-        """The preview Service."""
-        return self.settings.preview_service_name
+    def live_names(self) -> tuple[str, ...]:
+        """All live Services, in the order in which they are moved; that of ``live_name`` is first."""
+        return tuple(dict.fromkeys((*self.settings.live_services, *self.recorded)))
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Take in the further Services that the last release moved, as far as they are still there.
+
+        Whoever mends it has to move them all, with which settings ever it is called.
+        """
+        own = self.settings.live_services
+        self.recorded = tuple(name for name in names if name not in own and self.kube.get("Service", name) is not None)
+
+    def forget(self) -> None:
+        """Leave Services alone that are not named any more. Raises CannotStartError when one still selects a colour:
+
+        the colour it selects will be retired, and what it serves with it.
+        """
+        for name in self.recorded:
+            if (colour := selected(self.service(name))) is not None:
+                raise CannotStartError(
+                    f"Service {name} selects {colour}: the last release moved it, and EXTRA_SERVICES does not name it.",
+                    f"Name it in EXTRA_SERVICES again, or delete it, or give it another selector than "
+                    f"app={self.settings.app_name} with a colour.",
+                )
+        self.recorded = ()
 
     def live(self) -> Colour | None:
-        """The colour that the live Service selects now; None when it selects nobody.
+        """The colour that the first live Service selects now; None when it selects nobody.
 
         Raises ForeignWriteError, naming who wrote it, when the selector is no colour's.
         """
         return selected(self.service())
 
-    def service(self) -> Obj:
-        """The live Service as it is now. Raises HarnessError when there is none."""
-        found = self.kube.get("Service", self.live_name)
+    def services(self) -> list[Obj]:
+        """All live Services as they are now. Raises HarnessError when one is missing."""
+        return [self.service(name) for name in self.live_names]
+
+    def at(self, colour: Colour) -> list[Obj]:
+        """The live Services that select a colour now. Raises as ``live`` does."""
+        return [service for service in self.services() if selected(service) is colour]
+
+    def service(self, name: str = "") -> Obj:
+        """A live Service as it is now, the first when none is named. Raises HarnessError when there is none."""
+        found = self.kube.get("Service", name or self.live_name)
         if found is None:
-            raise HarnessError(f"Service {self.live_name} is not there.", "Run `bluegreen setup`.")
+            raise HarnessError(f"Service {name or self.live_name} is not there.", "Run `bluegreen setup`.")
         return found
 
     def claim(self) -> Obj:
-        """Stamp this epoch on the live Service. From now on no older release can move traffic; returns the Service."""
+        """Stamp this epoch on all live Services. From now on no older release moves any; returns the first."""
+        first = self._claim(self.live_name)
+        for name in self.live_names[1:]:
+            self._claim(name)
+        return first
+
+    def _claim(self, name: str) -> Obj:
         return fence.patch(
             self.kube,
             "Service",
-            self.live_name,
+            name,
             self._stamped,
             landed=lambda found: epoch_of(found) == self.epoch,
             manager=MANAGER,
@@ -97,8 +137,41 @@ class Traffic:
         self.held()  # a process that was frozen until now finds a newer epoch here, and must not write over it
         return fence.annotated(found, EPOCH, self.epoch)
 
-    def move(self, before: Colour | None, after: Colour | None) -> Obj:
-        """Move live traffic from one colour to another; nobody is None. Returns the Service as patched.
+    def join(self, live: Colour | None) -> list[str]:
+        """Bring live Services that select nobody yet, being new, to where the first one is; returns their names.
+
+        Raises CannotStartError when one selects another colour: which is right, a person has to say.
+        """
+        found = {name: selected(self.service(name)) for name in self.live_names[1:]}
+        for name, colour in found.items():
+            if colour not in (live, None):
+                raise CannotStartError(
+                    f"Service {name} selects {colour}, but {self.live_name} selects {live or 'nobody'}.",
+                    "They move together: set the selector of one of them to the colour that shall serve.",
+                )
+        new = [name for name, colour in found.items() if colour is not live]
+        for name in new:
+            self.move_one(name, None, live)
+        return new
+
+    def move(self, before: Colour | None, after: Colour | None, moved: Callable[[str], None] = lambda _: None) -> None:
+        """Move all live traffic from one colour to another, one Service after the other; nobody is None.
+
+        ``moved`` hears the name of each as soon as it is. Raises what ``move_one`` raises; those before it have moved.
+        """
+        for name in self.live_names:
+            self.move_one(name, before, after)
+            moved(name)
+
+    def move_back(self, after: Colour, before: Colour | None) -> list[str]:
+        """Move every live Service that selects ``after`` to ``before``, in reverse order; returns their names."""
+        names = [str(service["metadata"]["name"]) for service in reversed(self.at(after))]
+        for name in names:
+            self.move_one(name, after, before)
+        return names
+
+    def move_one(self, name: str, before: Colour | None, after: Colour | None) -> Obj:
+        """Move one live Service from one colour to another. Returns the Service as patched.
 
         Raises ForeignWriteError when the selector is neither what it was nor what it shall be, and FencedOffError when
         a newer release owns the Service. A move that somebody else made is not taken for this one's.
@@ -113,22 +186,26 @@ class Traffic:
         return fence.patch(
             self.kube,
             "Service",
-            self.live_name,
+            name,
             decide,
             landed=lambda found: (
                 len(self.patches) > tried and epoch_of(found) == self.epoch and self._selects(found, wanted)
             ),
             manager=MANAGER,
-            sent=lambda ops: self.patches.append(Patch(self.live_name, tuple(ops), clock.micro_timestamp())),
+            sent=lambda ops: self.patches.append(Patch(name, tuple(ops), clock.micro_timestamp())),
         )
 
     def require(self, colour: Colour | None) -> None:
-        """Raise ForeignWriteError, naming who wrote it and when, unless the live Service selects this colour."""
-        self._require_selector(self.service(), colour)
+        """Raise ForeignWriteError, naming who wrote it and when, unless all live Services select this colour."""
+        for service in self.services():
+            self._require_selector(service, colour)
 
     def preview(self, colour: Colour | None) -> None:
-        """Point the preview Service at a colour, or at nobody: an idle preview never answers from live pods."""
-        wanted = _version(colour)
+        """Point the preview Services at a colour, or at nobody: an idle preview never answers from live pods."""
+        for name in self.live_names:
+            self._preview(f"{name}-preview", _version(colour))
+
+    def _preview(self, name: str, wanted: str) -> None:
 
         def decide(_: Obj) -> list[Op]:
             self.held()
@@ -137,7 +214,7 @@ class Traffic:
         fence.patch(
             self.kube,
             "Service",
-            self.preview_name,
+            name,
             decide,
             landed=lambda found: self._selects(found, wanted),
             manager=MANAGER,
@@ -152,7 +229,7 @@ class Traffic:
             return
         writer = last_writer(service)
         raise ForeignWriteError(
-            f"Service {self.live_name} selects {service['spec'].get('selector')}, not "
+            f"Service {service['metadata']['name']} selects {service['spec'].get('selector')}, not "
             f"{_version(before)!r} as this release read it; {writer} wrote it.",
             "Find out who moves this Service's traffic besides the release, then start again.",
         )

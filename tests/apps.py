@@ -86,11 +86,11 @@ class App:
             release.close()
         return release
 
-    def begun_as_soon_as_free(self, tag: str) -> Release:
+    def begun_as_soon_as_free(self, tag: str, **more: str) -> Release:
         """A release that has begun, once a holder that is gone has lost its lock."""
         deadline = Deadline(20)
         while True:
-            release = self.release(tag)
+            release = self.release(tag, **more)
             try:
                 release.begin()
                 return release

@@ -8,6 +8,12 @@ CANARY = "canary-5e7d"
 """What stands for a secret's value: it must be in no message."""
 
 SETTINGS: tuple[Wrong, ...] = (
+    Wrong("EXTRA_SERVICES", "grpc,Admin", "it is not a DNS-1123 label", "Use lower-case letters"),
+    Wrong("EXTRA_SERVICES", "grpc grpc", "grpc is there twice", "Name each Service once"),
+    Wrong("EXTRA_SERVICES", "gremlinsai-service", "it names SERVICE_NAME", "Leave it out"),
+    Wrong(
+        "EXTRA_SERVICES", "gremlinsai-service-preview", "it is the name of the preview Service", "Name only Services"
+    ),
     Wrong(
         "DOCKER_IMAGE",
         "Team/Backend:v1",
