@@ -191,7 +191,7 @@ def _read(path: Path, _changed: float) -> str:
 
 
 def _documents(file: _File) -> Iterator[tuple[Any, int]]:
-    """Each document as plain data, with its first line; nothing more once the YAML cannot be parsed."""
+    """Each object, also of a List, as plain data, with its first line; nothing more once the YAML cannot be parsed."""
     try:
         loader = _Loader(_read(file.path, file.path.stat().st_mtime))
     except (OSError, UnicodeDecodeError) as problem:
@@ -200,12 +200,12 @@ def _documents(file: _File) -> Iterator[tuple[Any, int]]:
     try:
         while loader.check_node():
             node = loader.get_node()
-            line = node.start_mark.line + 1
-            hide = _SECRETS if _kind_of(node) != "Secret" else frozenset()
+            # Decided for a whole document: an anchor in a Secret may have its alias in another object of the same List.
+            only_secrets = all(_kind_of(each) == "Secret" for each in _members(node))
             file.done.clear()
-            kept = _substitute(file, node, hide)
-            if kept is not None:
-                yield loader.construct_document(kept), line
+            kept = _substitute(file, node, frozenset() if only_secrets else _SECRETS)
+            for each in _members(kept) if kept is not None else ():
+                yield loader.construct_document(each), each.start_mark.line + 1
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         why = f"it is not YAML: {problem.problem or problem.context}."
@@ -214,6 +214,13 @@ def _documents(file: _File) -> Iterator[tuple[Any, int]]:
         file.mistake(1, f"it is not YAML: {str(problem).splitlines()[0]}.", "Mend the file.")
     finally:
         loader.dispose()
+
+
+def _members(node: Node) -> list[Node]:
+    """The objects of a ``kind: List``, as `kubectl get -o yaml` prints it; the node itself when it is none."""
+    pairs = node.value if isinstance(node, MappingNode) else []
+    items = next((v for k, v in pairs if isinstance(k, ScalarNode) and k.value == "items"), None)
+    return list(items.value) if _kind_of(node) == "List" and isinstance(items, SequenceNode) else [node]
 
 
 def _kind_of(node: Node) -> str:

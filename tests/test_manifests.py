@@ -232,3 +232,45 @@ def test_the_documentation_names_every_file_and_placeholder() -> None:
     page = (Path(__file__).parents[1] / "docs" / "manifests.md").read_text()
     assert not [name for name in NAMES if f"`{name}.yaml`" not in page]
     assert not [name for name in COMPUTED if f"${{{name}}}" not in page]
+
+
+# --- lists ----------------------------------------------------------------------------------------------------
+
+LIST = "apiVersion: v1\nkind: List\nmetadata: {resourceVersion: ''}\nitems:\n"
+ITEM = "- {apiVersion: v1, kind: %s, metadata: {name: %s}, %s}\n"
+
+
+def test_a_list_stands_for_its_objects(tmp_path: Path) -> None:
+    text = LIST + ITEM % ("ConfigMap", "a", "data: {x: '${APP_NAME}'}") + "- !if:INGRESS_HOST {}\n"
+    text += ITEM % ("Service", "b", "spec: {}") + "---\n" + OBJECT.replace("name: a", "name: c")
+    objects = rendered(tmp_path, text, APP_NAME="shop")
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in objects] == [
+        ("ConfigMap", "a"),
+        ("Service", "b"),
+        ("ConfigMap", "c"),
+    ]
+    assert objects[0]["data"] == {"x": "shop"}
+
+
+def test_an_empty_list_stands_for_nothing(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "apiVersion: v1\nkind: List\nitems: []\n") == []
+
+
+def test_mistakes_in_a_list_name_the_line_of_the_object(tmp_path: Path) -> None:
+    said = mistakes(
+        tmp_path, LIST + ITEM % ("ConfigMap", "a", "data: {}") + "- {apiVersion: v1, kind: Service}\n- text\n"
+    )
+    assert len(said) == 2
+    assert said[0].startswith("FILE line 6: the object has no metadata.name.")
+    assert said[1].startswith("FILE line 7: it is not a Kubernetes object.")
+
+
+def test_the_same_object_inside_and_outside_a_list_is_there_twice(tmp_path: Path) -> None:
+    assert "there twice" in mistakes(tmp_path, OBJECT + "---\n" + LIST + ITEM % ("ConfigMap", "a", "data: {}"))[0]
+
+
+def test_an_alias_takes_no_secret_out_of_a_secret_in_a_list(tmp_path: Path) -> None:
+    secret = ITEM % ("Secret", "s", "stringData: &it {p: '${DB_PASSWORD}'}")
+    assert rendered(tmp_path, LIST + secret, DB_PASSWORD=CANARY)[0]["stringData"] == {"p": CANARY}
+    said = mistakes(tmp_path, LIST + secret + ITEM % ("ConfigMap", "a", "data: *it"))
+    assert "secret outside a Secret" in said[0]
