@@ -314,6 +314,16 @@ def status(arguments: Arguments) -> int:
     return OK
 
 
+def preflight(arguments: Arguments) -> int:
+    """``preflight``: 0 when nothing is missing, 4 otherwise."""
+    from bluegreen import checklist
+
+    kube, settings = _connect(arguments)
+    rows = checklist.read(kube, settings)
+    print(checklist.text(rows))
+    return OK if checklist.passed(rows) else COULD_NOT_START
+
+
 def history(arguments: Arguments) -> int:
     """``history``."""
     from bluegreen import history as past
@@ -455,6 +465,7 @@ def _confirm(namespace: str, given: str | None) -> None:
 RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
     "setup": (setup, "set up everything around a release; running it again moves no traffic"),
     "status": (status, "show colours, images, replicas, where traffic goes, and the last release"),
+    "preflight": (preflight, "walk the checklist before a release and change nothing; 4 when something is missing"),
     "history": (history, "list the last releases: when, by whom, of what image and commit, and how each ended"),
     "rollback": (rollback, "return to the colour that served before: at once within ROLLBACK_WINDOW, else gated"),
     "retry": (retry, "run the gate again for what it refused last"),
