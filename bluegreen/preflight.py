@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bluegreen import capacity, environment, manifest_rules, manifests, thresholds
+from bluegreen import capacity, environment, foreign_autoscalers, manifest_rules, manifests, thresholds
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.deployments import Deployments
 from bluegreen.errors import CannotStartError, HarnessError
@@ -38,6 +38,7 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     found = {colour: deployments.get(colour) for colour in Colour}
     for colour, deployment in found.items():
         _require_selector(settings, colour, deployment)
+    foreign_autoscalers.refuse(kube, [deployments.name(colour) for colour in Colour])
     wanted = environment.check(kube, settings)
     _require_lease(kube, settings)
     record = _journal(kube, settings)

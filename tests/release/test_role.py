@@ -37,6 +37,8 @@ OTHER_DAYS = {
     ("create", "autoscaling", "horizontalpodautoscalers"): "an apply that makes one: asked for besides patch, unseen",
     ("watch", "apps", "deployments"): "where a Deployment is not Available by the time its pods are ready",
     ("watch", "discovery.k8s.io", "endpointslices"): "where endpoints are not there by the time they are looked for",
+    ("list", "keda.sh", "scaledobjects"): "where the cluster serves them; the embedded one has no such kind",
+    ("list", "autoscaling.k8s.io", "verticalpodautoscalers"): "the same",
     ("get", "", "pods"): "whether a pod is there whose creation, or whose answer to a drain, was lost",
 }
 """What the Role allows for other days than the tests', and why."""
