@@ -65,7 +65,8 @@ def _interrupt_once() -> None:
         told.append(number)
         if len(told) == 1:
             raise KeyboardInterrupt
-        print("bluegreen: already ending; what was begun is being put in order.", file=sys.stderr)
+        said = b"bluegreen: already ending; what was begun is being put in order.\n"
+        os.write(2, said)  # no stream of Python's: what was interrupted may be writing to one just now
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)

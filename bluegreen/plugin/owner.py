@@ -344,7 +344,9 @@ class Owner:
         def interrupt(number: int, _frame: FrameType | None) -> None:
             name = signal.Signals(number).name
             if self._ending or self.signal:
-                self.progress(f"{name}: already ending; the release is being put in order")
+                # not from here: what was interrupted may be printing just now, and a stream is not to be entered twice
+                said = f"{name}: already ending; the release is being put in order"
+                threading.Thread(target=self.progress, args=(said,), daemon=True).start()
                 return
             if not self.finding:
                 self.signal = name

@@ -6,9 +6,9 @@ set -eu
 namespace=$1 image=$2 from=$3 to=$4 address=$5
 k() { kubectl --namespace "$namespace" "$@"; }
 
-k get deployment "gremlinsai-backend-$from" -o json |
-    sed -e "s/gremlinsai-backend-$from/gremlinsai-backend-$to/g" -e "s/\"version\": \"$from\"/\"version\": \"$to\"/g" \
-        -e "s#\"image\": \"[^\"]*\"#\"image\": \"$image\"#" -e '/"resourceVersion"/d' -e '/"uid"/d' |
+k get deployment "gremlinsai-backend-$from" -o yaml |
+    sed -e "s/gremlinsai-backend-$from/gremlinsai-backend-$to/g" -e "s/version: $from\$/version: $to/" \
+        -e "s#image: .*#image: $image#" -e '/^  resourceVersion:/d' -e '/^  uid:/d' |
     k apply --force-conflicts --server-side -f - >/dev/null
 started=$(date +%s.%N)
 k rollout status "deployment/gremlinsai-backend-$to" --timeout=120s >/dev/null

@@ -39,9 +39,9 @@ def test_a_return_is_gated_only_when_what_returns_is_not_proven(app: App) -> Non
 def test_what_the_gate_refused_is_judged_again_without_being_made_again(app: App) -> None:
     first = app.release(V1)
     assert first.code == 0, first.output
-    refused = app.release(V2, KEEP_REFUSED="true", LOAD_P95_MS="1")
+    refused = app.release(V2, KEEP_REFUSED="true", METRICS="gremlinsai_no_such_metric:gauge")
     assert refused.code == 1, refused.output
-    assert refused.first_bad_stage == "load"
+    assert refused.first_bad_stage == "monitoring"
     pods = {pod["metadata"]["uid"] for pod in app.kube.list("Pod", labels="version=green")}
     assert len(pods) == 2
     retried = app.command("retry", *SUITE)

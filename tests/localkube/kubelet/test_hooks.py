@@ -37,10 +37,10 @@ def test_a_failed_post_start_hook_is_shown_with_its_sentence(tmp_path: Path) -> 
 
 def test_a_container_that_is_not_restarted_shows_how_it_ended(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
-        hook = {"httpGet": {"path": "/x", "port": 9}}
-        node.pod(
-            "p", shell("trap 'exit 5' TERM; sleep 60 & wait", lifecycle={"postStart": hook}), restartPolicy="Never"
-        )
+        trapped = tmp_path / "trapped"  # process 1 is deaf to a signal that it has not trapped
+        hook = {"exec": {"command": ["sh", "-c", f"until test -e {trapped}; do sleep 0.05; done; exit 1"]}}
+        script = f"trap 'exit 5' TERM; touch {trapped}; sleep 60 & wait"
+        node.pod("p", shell(script, lifecycle={"postStart": hook}), restartPolicy="Never")
         pod = await node.until("p", has_ended)
         assert state_of(pod)["terminated"]["exitCode"] == 5
         assert pod["status"]["phase"] == "Failed"
