@@ -13,7 +13,7 @@ from bluegreen import clock, confirm, environment, freeze, moves, preflight, rec
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.confirm import Answer
-from bluegreen.deployments import fingerprint, image_of, kept
+from bluegreen.deployments import fingerprint, image_of
 from bluegreen.desk import Desk
 from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError, TimeoutExpiredError
 from bluegreen.intent import Intent, proven
@@ -21,6 +21,7 @@ from bluegreen.journal import Record, Step
 from bluegreen.kube import NotFound
 from bluegreen.origin import origin
 from bluegreen.probe import Probe
+from bluegreen.roster import Found, as_before, roster
 from bluegreen.settings import Settings
 from bluegreen.standing import HopelessError
 
@@ -108,25 +109,27 @@ class Beginning:
     def _look(self) -> str:
         """Stamp the epoch on what there is, and note what is live."""
         self._desk.traffic.forget()
-        service, deployments = moves.claim(self._desk)
+        service, found = moves.claim(self._desk)
         live = live_colour(service)
         self._desk.traffic.join(live)
         if live is not None:
-            preflight.require_live(self._settings, live, deployments)
+            preflight.require_live(self._settings, live, self._desk.deployments, found)
             self._answer = confirm.ask(moves.target(self._desk, ""))
-        size = self._desk.deployments.size(live) if live is not None else 0
-        self.record = self._new_record(live, deployments, size or self._settings.replicas)
-        rendered = self._desk.deployments.rendered(self.record.candidate, self.record.replicas)
-        more = max(0, self.record.replicas - self._desk.deployments.size(self.record.candidate))  # some may be kept
-        preflight.require_room(self._desk.kube, rendered, more)
+        self.record = self._new_record(live, found)
+        preflight.require_room(self._desk.kube, self._desk.deployments, self.record.candidate, self.record.workloads)
+        size = self.record.workloads[0].live_replicas
         return "nobody serves" if live is None else f"{live} serves: {size} pods of {self.record.live_image}"
 
-    def _new_record(self, live: Colour | None, deployments: dict[Colour, Obj | None], size: int) -> Record:
+    def _new_record(self, live: Colour | None, found: Found) -> Record:
         candidate = live.other if live is not None else Colour.BLUE
         left, rolls_back = self._left, self._intent is Intent.ROLLBACK
-        if rolls_back and image_of(deployments[candidate]) != self._settings.docker_image:
+        main = self._desk.deployments.workload
+        if rolls_back and image_of(found[candidate].get(main)) != self._settings.docker_image:
             raise CannotStartError("The colour that served before was changed meanwhile.", "Start again.")
-        before = left.before if left is not None and left.step is Step.REFUSED else kept(deployments[candidate])
+        workloads = roster(self._desk.deployments, candidate, live, found, resumed=rolls_back)
+        if left is not None and left.step is Step.REFUSED:
+            workloads = as_before(workloads, left.workloads)
+        serving = found[live].get(main) if live is not None else None
         return Record(
             id=self._id,
             step=Step.OPENED,
@@ -134,18 +137,18 @@ class Beginning:
             version=self._settings.expected_version,
             candidate=candidate,
             live=live,
-            live_image=image_of(deployments[live]) if live is not None else "",
+            live_image=image_of(serving),
             live_version=self._answer.version,
-            replicas=size,
+            replicas=workloads[0].replicas,
             started_at=self._started_at,
             started_by=origin(os.environ),
-            before=before,
             reason="bluegreen rollback" if rolls_back else "",
             times={Step.OPENED.value: clock.timestamp()},
-            live_template=fingerprint(deployments[live]) if live is not None else "",
+            live_template=fingerprint(serving),
             leaves_bad=rolls_back,
             extra_services=" ".join(self._desk.traffic.live_names[1:]),
             freeze_override=self._override(),
+            workloads=workloads,
         )
 
     def _override(self) -> str:
@@ -206,20 +209,17 @@ class Beginning:
 
     def _make(self, record: Record) -> None:
         """The candidate from the manifests, or as it was; and whether it is what served until a moment ago."""
-        deployments, history = self._desk.deployments, self._desk.journal.history
-        if self._intent is Intent.ROLLBACK:
-            deployments.resume(record.candidate, record.replicas, record.id)
-            return
-        made = deployments.stand_up(record.candidate, record.replicas, record.id)
+        made = standing.make(self._desk, resumed=self._intent is Intent.ROLLBACK)
         if self._intent is Intent.RELEASE:
-            self.returning = proven(history, record.candidate, made, self._settings.rollback_window)
+            window_s = self._settings.rollback_window
+            self.returning = proven(self._desk.journal.history, record.candidate, made, window_s)
 
     def _await_candidate(self) -> str:
         """Wait until the candidate stands; that it does not is a finding, not an error."""
         record, deadline = self._known(), Deadline(self._settings.health_check_timeout)
         if not self.unavailable:
             try:
-                standing.await_standing(self._desk, record.candidate, record.replicas, deadline)
+                standing.await_standing(self._desk, deadline)
             except HopelessError as error:
                 self.unavailable = error.sentence
             except TimeoutExpiredError as error:

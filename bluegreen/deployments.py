@@ -1,4 +1,6 @@
-"""The two Deployments of an application with their autoscalers and disruption budgets, for the holder of one epoch.
+"""A Deployment in its two colours, with their autoscalers, for the holder of one epoch.
+
+An application may have several such Deployments: ``of`` gives another one, ``found`` all that are there.
 
 Every write tests the epoch annotation of the Deployment, so that a process that was taken over changes nothing. A
 Deployment that exists is given its whole new spec at once: nothing of an earlier version's template lingers in it, and
@@ -11,16 +13,18 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bluegreen import config_copies, fence, manifests
+from bluegreen import config_copies, fence
 from bluegreen.colour import Colour, Obj
 from bluegreen.errors import HarnessError
 from bluegreen.fence import Op
 from bluegreen.kube import Kube, NotFound
+from bluegreen.plan import Plan, plan_of
 from bluegreen.settings import Settings
 from bluegreen.traffic import EPOCH, epoch_of, require_epoch
+from bluegreen.workload import Workload
 
 MANAGER = "bluegreen-release"
 BOUNDS = ("minReplicas", "maxReplicas")
@@ -29,25 +33,44 @@ BOUNDS = ("minReplicas", "maxReplicas")
 RELEASE = "bluegreen/release"
 """Annotation on a Deployment: the id of the release that gave it its present spec."""
 
+APPLICATION = "bluegreen/application"
+"""Label of a Deployment that a release made: APP_NAME. By it all Deployments of an application are found."""
+
 REVISION = "deployment.kubernetes.io/revision"  # written by the Deployment controller, never put back
 
 
 @dataclass(frozen=True)
 class Deployments:
-    """Reads and writes both colours' objects."""
+    """Reads and writes both colours' objects of one Deployment: the plan's main one, unless ``of`` names another."""
 
     kube: Kube
     settings: Settings
     epoch: str
     held: Callable[[], None] = lambda: None  # raises when the lock is lost; asked after each look, before a change
+    base: str = ""  # its name without the colour; "" stands for the plan's main one
+    selector: str = ""  # the label selector of its pods without the colour; "" stands for the plan's
+
+    def of(self, workload: Workload) -> Deployments:
+        """The same for another Deployment of the application."""
+        return replace(self, base=workload.name, selector=workload.selector)
+
+    @property
+    def plan(self) -> Plan:
+        """What its objects are made of."""
+        return plan_of(self.settings)
+
+    @property
+    def workload(self) -> str:
+        """Its name without the colour."""
+        return self.base or self.plan.names[0]
 
     def name(self, colour: Colour) -> str:
-        """The name of a colour's Deployment, HorizontalPodAutoscaler and PodDisruptionBudget."""
-        return f"{self.settings.app_name}-{colour}"
+        """The name of a colour's Deployment."""
+        return f"{self.workload}-{colour}"
 
     def labels(self, colour: Colour) -> str:
         """The label selector of a colour's pods."""
-        return f"app={self.settings.app_name},version={colour}"
+        return f"{self.selector or self.plan.selector(self.workload)},version={colour}"
 
     def get(self, colour: Colour) -> Obj | None:
         """A colour's Deployment, or None."""
@@ -57,12 +80,28 @@ class Deployments:
         """A colour's pods, those on their way out included."""
         return self.kube.list("Pod", labels=self.labels(colour))
 
-    def claim(self, colour: Colour) -> Obj | None:
-        """Stamp this epoch on a colour's Deployment where there is one; returns it."""
-        found = self.get(colour)
-        if found is None:
-            return None
-        return self._patch(colour, self._stamped, self._claimed, found)
+    def found(self) -> dict[Colour, dict[str, Obj]]:
+        """Every Deployment of the application that is there, by its colour and its name without it.
+
+        Those that a release of several made carry a label; one of a single Deployment is known by its name.
+        """
+        listed = self.kube.list("Deployment", labels=f"{APPLICATION}={self.settings.app_name}")
+        mains = [found for colour in Colour if (found := self.get(colour)) is not None]
+        there: dict[Colour, dict[str, Obj]] = {colour: {} for colour in Colour}
+        for obj in [*listed, *mains]:
+            if (colour := colour_of(obj)) is not None:
+                there[colour][obj["metadata"]["name"].removesuffix(f"-{colour}")] = obj
+        return there
+
+    def claim(self) -> dict[Colour, dict[str, Obj]]:
+        """Stamp this epoch on every Deployment of the application, in both colours; returns them as ``found`` does."""
+        return {colour: {name: self._claim(obj) for name, obj in one.items()} for colour, one in self.found().items()}
+
+    def _claim(self, found: Obj) -> Obj:
+        name = found["metadata"]["name"]
+        return fence.patch(
+            self.kube, "Deployment", name, self._stamped, landed=self._claimed, manager=MANAGER, known=found
+        )
 
     def _stamped(self, found: Obj) -> list[Op]:
         self.held()  # a process that was frozen until now finds a newer epoch here, and must not write over it
@@ -71,11 +110,15 @@ class Deployments:
     def size(self, colour: Colour) -> int:
         """The number of pods a colour has to have now: what its Deployment says or its autoscaler just decided."""
         deployment = self.get(colour)
-        autoscaler = self.kube.get("HorizontalPodAutoscaler", self.name(colour))
-        return present_size(deployment, autoscaler)
+        return present_size(deployment, next(iter(self._scalers(colour)), None) if deployment is not None else None)
+
+    def _scalers(self, colour: Colour) -> list[Obj]:
+        """The autoscalers that scale a colour, whatever they are called."""
+        name = self.name(colour)
+        return [s for s in self.kube.list("HorizontalPodAutoscaler") if s["spec"]["scaleTargetRef"].get("name") == name]
 
     def stand_up(self, colour: Colour, replicas: int, release_id: str) -> Obj:
-        """Give a colour the settings' image at a size, with its autoscaler's minimum pinned to that size.
+        """Give a colour what the plan says at a size, with its autoscaler's minimum pinned to that size.
 
         Returns the Deployment. Raises what the API raises when it refuses one of the objects.
         """
@@ -87,12 +130,25 @@ class Deployments:
 
     def guard(self, colour: Colour, least: int) -> None:
         """Pin a colour's autoscaler to at least this many pods. Everything else about it is setting up's."""
-        for obj in manifests.render(self.settings, "hpa", **self.values(colour, least)):
+        if self.workload not in self.plan.names:
+            return
+        for obj in self.plan.autoscalers(self.workload, colour, least):
             if self.kube.get(obj["kind"], obj["metadata"]["name"]) is None:
                 self.held()
                 self.kube.apply(obj, manager=MANAGER, force=True)
-            elif bounds := {key: obj["spec"][key] for key in BOUNDS if key in obj.get("spec", {})}:
+            elif bounds := bounds_of([obj]):
                 self._bind(obj["kind"], obj["metadata"]["name"], bounds)
+
+    def bounds(self, colour: Colour) -> dict[str, int]:
+        """What the plan says of a colour's autoscaler while no release runs; nothing where it has none."""
+        known = self.workload in self.plan.names
+        return bounds_of(self.plan.autoscalers(self.workload, colour, None)) if known else {}
+
+    def free(self, colour: Colour, bounds: Mapping[str, int]) -> None:
+        """Give a colour's autoscaler the bounds that it has while no release runs; the plan's where none are known."""
+        if wanted := bounds or self.bounds(colour):
+            for scaler in self._scalers(colour):
+                self._bind("HorizontalPodAutoscaler", scaler["metadata"]["name"], wanted)
 
     def _bind(self, kind: str, name: str, bounds: Mapping[str, Any]) -> None:
         """Give an autoscaler these bounds, unless it was changed by whoever took the lock meanwhile."""
@@ -155,6 +211,7 @@ class Deployments:
         """Create the Deployment, or replace the spec of the one that is there."""
         metadata = wanted["metadata"]
         metadata["annotations"] = {**(metadata.get("annotations") or {}), EPOCH: self.epoch, RELEASE: release_id}
+        metadata["labels"] = {**(metadata.get("labels") or {}), APPLICATION: self.settings.app_name}
         if self.get(colour) is None:
             self.held()
             made = fence.create(self.kube, wanted, ours=lambda obj: _made_by(obj, release_id), otherwise=_in_the_way)
@@ -165,7 +222,7 @@ class Deployments:
             return [
                 *self._fenced(obj),
                 {"op": "add", "path": "/metadata/annotations", "value": annotations},
-                {"op": "add", "path": "/metadata/labels", "value": metadata.get("labels") or {}},
+                {"op": "add", "path": "/metadata/labels", "value": metadata["labels"]},
                 {"op": "replace", "path": "/spec", "value": wanted["spec"]},
             ]
 
@@ -191,15 +248,22 @@ class Deployments:
         require_epoch(obj, self.epoch)
         return [fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", self.epoch)]
 
-    def values(self, colour: Colour, replicas: int) -> dict[str, Any]:
-        """What placeholders stand for in the manifests of a colour at a size."""
-        most = max(replicas, self.settings.max_replicas)
-        return {"COLOUR": colour.value, "REPLICAS": replicas, "MIN_REPLICAS": replicas, "MAX_REPLICAS": most}
-
     def rendered(self, colour: Colour, replicas: int) -> Obj:
         """The Deployment that a release makes of a colour."""
-        rendered = manifests.render(self.settings, "deployment", **self.values(colour, replicas))
-        return copy.deepcopy(next(obj for obj in rendered if obj["kind"] == "Deployment"))
+        return self.plan.deployment(self.workload, colour, replicas)
+
+
+def colour_of(deployment: Obj) -> Colour | None:
+    """The colour that a Deployment's selector and its name state; None when they state none, or not the same."""
+    labels = ((deployment.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    name = str(deployment["metadata"]["name"])
+    return next((c for c in Colour if labels.get("version") == c.value and name.endswith(f"-{c}")), None)
+
+
+def bounds_of(autoscalers: list[Obj]) -> dict[str, int]:
+    """What a release owns of the first autoscaler; nothing where there is none."""
+    spec = autoscalers[0].get("spec") or {} if autoscalers else {}
+    return {key: spec[key] for key in BOUNDS if key in spec}
 
 
 def present_size(deployment: Obj | None, autoscaler: Obj | None) -> int:

@@ -20,6 +20,7 @@ from bluegreen.colour import Colour, Obj
 from bluegreen.errors import HarnessError, TakenOverError
 from bluegreen.kube import Kube
 from bluegreen.settings import Settings
+from bluegreen.workload import Workload
 
 MANAGER = "bluegreen-journal"
 HISTORY_LENGTH = 20
@@ -114,7 +115,7 @@ class Record:
     replicas: int  # the live colour's size when the release began, which the candidate gets
     started_at: str  # RFC 3339, UTC
     started_by: Mapping[str, str]  # user, host, commit, CI job
-    before: Mapping[str, Any] | None = None  # the candidate's Deployment as it was: labels, annotations, spec
+    before: Mapping[str, Any] | None = None  # in records of earlier versions: ``before`` of the only workload
     outcome: str = ""
     reason: str = ""
     ended_at: str = ""
@@ -124,6 +125,7 @@ class Record:
     leaves_bad: bool = False  # a rollback: the colour it leaves is no place to return to
     extra_services: str = ""  # further live Services that move with SERVICE_NAME, separated by blanks
     freeze_override: str = ""  # why it ran although a freeze held, where one did
+    workloads: tuple[Workload, ...] = ()  # every Deployment of either colour; the main one is first
 
     @property
     def first(self) -> bool:
@@ -142,6 +144,11 @@ class Record:
             return 0.0
         return max(0.0, (datetime.fromisoformat(self.kept_until.replace("Z", "+00:00")) - clock.utc()).total_seconds())
 
+    @property
+    def active_only(self) -> tuple[Workload, ...]:
+        """The Deployments whose pods run in the live colour only."""
+        return tuple(workload for workload in self.workloads if workload.active_only)
+
     def entering(self, step: Step, reason: str = "") -> Record:
         """The same release at another step. Raises ValueError for a step that cannot follow."""
         if step not in ALLOWED[self.step]:
@@ -152,7 +159,8 @@ class Record:
     def closing(self, outcome: str) -> Record:
         """The same release, over. What the candidate's Deployment was before is no longer needed."""
         closed = self.entering(Step.CLOSED)
-        return replace(closed, outcome=outcome, ended_at=clock.timestamp(), before=None)
+        workloads = tuple(workload.closed() for workload in self.workloads)
+        return replace(closed, outcome=outcome, ended_at=clock.timestamp(), before=None, workloads=workloads)
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -164,7 +172,8 @@ class Record:
         try:
             raw = json.loads(text)
             colours = {"candidate": Colour(raw["candidate"]), "live": Colour(raw["live"]) if raw["live"] else None}
-            return cls(**{**raw, **colours, "step": Step(raw["step"])})
+            workloads = tuple(Workload(**workload) for workload in raw.get("workloads", ()))
+            return cls(**{**raw, **colours, "workloads": workloads, "step": Step(raw["step"])})
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(
                 f"The release journal holds something that is no release record: {error}.", UNREADABLE
@@ -208,6 +217,7 @@ class Journal:
         """``held`` raises when the lock is lost: asked after each look at what is there, before it is changed."""
         self._kube, self._writer, self._held = kube, writer, held
         self._labels = {"app": settings.app_name, "app.kubernetes.io/managed-by": "bluegreen"}
+        self._app = settings.app_name
         self.name = f"{settings.app_name}-release-journal"
         self.record: Record | None = None
         self.history: list[dict[str, Any]] = []
@@ -264,13 +274,13 @@ class Journal:
     def _take_in(self, found: Obj | None) -> Record | None:
         data: Mapping[str, str] = (found or {}).get("data") or {}
         self._seen = found
-        self.record = Record.from_json(data["release"]) if data.get("release") else None
+        self.record = self._with_workloads(Record.from_json(data["release"])) if data.get("release") else None
         self.history = _history(data.get("history") or "[]")
         return self.record
 
     def _write(self, record: Record) -> Record:
         """Write a record. It counts as entered from here on, even when the writing is cut off."""
-        self.record = record
+        record = self.record = self._with_workloads(record)
         data = {"writer": self._writer, "release": record.to_json(), "history": json.dumps(self.history)}
 
         def decide(found: Obj) -> list[fence.Op]:
@@ -280,6 +290,14 @@ class Journal:
 
         self._seen = self._patch(self._seen, decide, data)
         return record
+
+    def _with_workloads(self, record: Record) -> Record:
+        """A record that names its Deployments: one of an earlier version has the one that is called as the app."""
+        if record.workloads:
+            return record
+        live = record.replicas if record.live is not None else None
+        only = Workload(self._app, f"app={self._app}", False, True, record.replicas, live, before=record.before)
+        return replace(record, workloads=(only,))
 
     def _patch(self, known: Obj | None, decide: Callable[[Obj], list[fence.Op]], data: Mapping[str, str]) -> Obj:
         def landed(found: Obj) -> bool:

@@ -7,6 +7,7 @@ colour that the live Service selects, and writes the journal before it acts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bluegreen import baseline, clock, confirm, evidence
@@ -26,6 +27,7 @@ from bluegreen.settings import Settings
 from bluegreen.steps import Steps
 from bluegreen.traffic import Traffic, last_writer, selected, written_here
 from bluegreen.verdict import Outcome
+from bluegreen.workload import Workload
 
 ROLL_BACK = "roll back"
 """The name of the step that takes live traffic back."""
@@ -53,10 +55,17 @@ def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: L
     )
 
 
-def claim(desk: Desk) -> tuple[Obj, dict[Colour, Obj | None]]:
-    """Stamp this epoch on the live Service and both Deployments: whoever held the lock before changes nothing now."""
-    service = desk.traffic.claim()
-    return service, {colour: desk.deployments.claim(colour) for colour in Colour}
+def claim(desk: Desk) -> tuple[Obj, dict[Colour, dict[str, Obj]]]:
+    """Stamp this epoch on the live Service and all Deployments: whoever held the lock before changes nothing now.
+
+    Returns the Service, and the Deployments by colour and name without it.
+    """
+    return desk.traffic.claim(), desk.deployments.claim()
+
+
+def each(desk: Desk) -> list[tuple[Workload, Deployments]]:
+    """Every Deployment of the release under way, in either colour, and what acts on it; the main one is first."""
+    return [(workload, desk.deployments.of(workload)) for workload in desk.record.workloads]
 
 
 # --- forward ---------------------------------------------------------------------------------------------------------
@@ -123,9 +132,10 @@ def _compensate(desk: Desk, moved: list[str], before: Colour | None, after: Colo
 
 def arrived(desk: Desk, colour: Colour, version: str, deadline: Deadline) -> int:
     """Wait until live traffic is at a colour, by EndpointSlices and by fresh requests; returns how many were made."""
-    for service in desk.traffic.live_names:
-        awaited = f"Service {service} has only {colour}'s pods"
-        confirm.endpoints(desk.kube, service, lambda: desk.deployments.pods(colour), deadline, awaited)
+    for service in desk.traffic.services():
+        name = service["metadata"]["name"]
+        awaited = f"Service {name} has only {colour}'s pods"
+        confirm.endpoints(desk.kube, name, partial(desk.traffic.pods, service, colour), deadline, awaited)
     return confirm.answers(target(desk, version), deadline)
 
 
@@ -151,8 +161,12 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
     desk.traffic.preview(None)
     if record.live is not None:
         retire(desk, record.live)
-        desk.deployments.guard(record.live, desk.settings.min_replicas)
-    desk.deployments.guard(record.candidate, desk.settings.min_replicas)
+    for workload, deployments in each(desk):
+        if not workload.released:  # of an earlier release of this colour, which there is no return to any more
+            deployments.delete(record.candidate)
+        if record.live is not None:
+            deployments.free(record.live, workload.bounds)
+        deployments.free(record.candidate, workload.bounds)
     desk.deployments.collect_configuration()
     desk.close(Outcome.SWITCHED)
 
@@ -167,9 +181,10 @@ def keep(desk: Desk, delay_s: float) -> None:
     with desk.steps.step("keep the old colour") as step:
         until = clock.timestamp_in(delay_s)
         desk.rest(Step.KEPT, Outcome.SWITCHED, kept_until=until)
-        if record.live is not None:
-            desk.deployments.guard(record.live, max(1, desk.deployments.size(record.live)))
-        desk.deployments.guard(record.candidate, desk.settings.min_replicas)
+        for workload, deployments in each(desk):
+            if record.live is not None:
+                deployments.guard(record.live, max(1, deployments.size(record.live)))
+            deployments.free(record.candidate, workload.bounds)
         desk.traffic.preview(None)
         step.detail = f"{record.live} stays at full size until {until}"
 
@@ -276,21 +291,20 @@ def _take_away(desk: Desk) -> None:
     """Capture what the candidate looks like, then put back what was there before it."""
     record, colour = desk.record, desk.record.candidate
     require_idle(desk, colour)
-    deployment = desk.deployments.get(colour)
-    if deployment is not None:
+    if any(deployments.get(colour) is not None for _, deployments in each(desk)):
         with desk.steps.step("capture evidence"):
             desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir)
     with desk.steps.step("remove candidate") as step:
         desk.traffic.preview(None)
         baseline.remove(desk.kube, desk.settings.app_name)
-        if record.before is None:
-            desk.deployments.delete(colour)
-        else:
-            desk.deployments.put_back(colour, record.before, record.id)
-        desk.deployments.guard(colour, desk.settings.min_replicas)
+        for workload, deployments in each(desk):
+            if workload.before is None:
+                deployments.delete(colour)
+            else:
+                deployments.put_back(colour, workload.before, record.id)
+            deployments.free(colour, workload.bounds)
         desk.deployments.collect_configuration()
-        remaining = 0 if record.before is None else int(record.before["spec"].get("replicas", 1))
-        step.detail = _await_gone(desk, colour, remaining)
+        step.detail = _await_gone(desk, colour)
 
 
 def require_idle(desk: Desk, colour: Colour) -> None:
@@ -304,18 +318,34 @@ def require_idle(desk: Desk, colour: Colour) -> None:
         )
 
 
-def _await_gone(desk: Desk, colour: Colour, remaining: int) -> str:
+def _await_gone(desk: Desk, colour: Colour) -> str:
     """Wait until no more pods of a colour are left than may remain; what became of them, in words."""
-    if remaining:
-        return f"{colour} is as it was before, with {remaining} pods"
+    workloads = desk.record.workloads
+    sizes = {w.name: int(w.before["spec"].get("replicas", 1)) if w.before else 0 for w in workloads}
+    deadline = Deadline(GONE_TIMEOUT_S)
     try:
-        desk.kube.wait(
-            "Pod",
-            lambda pods: True if not pods else None,
-            labels=desk.deployments.labels(colour),
-            deadline=Deadline(GONE_TIMEOUT_S),
-            awaited=f"the pods of {colour} are gone",
-        )
+        for workload in workloads:
+            if not sizes[workload.name]:
+                await_no_pods(desk, workload, colour, deadline)
     except TimeoutExpiredError as error:
         return error.sentence
-    return f"{colour} is gone" if desk.record.before is None else f"{colour} is as it was before, at zero"
+    if any(sizes.values()):
+        return f"{colour} is as it was before, with {sum(sizes.values())} pods"
+    new = all(workload.before is None for workload in workloads)
+    return f"{colour} is gone" if new else f"{colour} is as it was before, at zero"
+
+
+def await_no_pods(
+    desk: Desk, workload: Workload, colour: Colour, deadline: Deadline, on_tick: Callable[[], None] | None = None
+) -> None:
+    """Wait until no pod of a Deployment is left in a colour, those on their way out included."""
+    what = f"the pods of {colour}" if len(desk.record.workloads) == 1 else f"the pods of {workload.name}-{colour}"
+    desk.kube.wait(
+        "Pod",
+        lambda pods: True if not pods else None,
+        labels=workload.pods(colour),
+        deadline=deadline,
+        awaited=f"{what} are gone",
+        on_tick=on_tick,
+        seen=lambda pods: f"{len(pods)} pods",
+    )

@@ -10,6 +10,7 @@ is judged after that release was mended.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,10 @@ from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.journal import Journal, Record
 from bluegreen.kube import Forbidden, Invalid, Kube, KubeError
 from bluegreen.lock import observation_s
+from bluegreen.plan import Plan
+from bluegreen.roster import Found, roster
 from bluegreen.settings import Settings
+from bluegreen.workload import Workload
 
 RULES_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -35,10 +39,10 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     if not settings.embedded:
         _require_permissions(kube, settings)
     deployments = Deployments(kube, settings, epoch)
-    found = {colour: deployments.get(colour) for colour in Colour}
-    for colour, deployment in found.items():
-        _require_selector(settings, colour, deployment)
-    foreign_autoscalers.refuse(kube, [deployments.name(colour) for colour in Colour])
+    for name in deployments.plan.names:
+        for colour in Colour:
+            _require_selector(kube, deployments.plan, name, colour)
+    foreign_autoscalers.refuse(kube, [f"{name}-{colour}" for name in deployments.plan.names for colour in Colour])
     wanted = environment.check(kube, settings)
     _require_lease(kube, settings)
     record = _journal(kube, settings)
@@ -51,14 +55,14 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
             _require_services(found_service, None, settings)
     if record is not None and record.unfinished:
         return wanted
-    live = live_colour(service)
-    require_live(settings, live, found)
+    live, found = live_colour(service), deployments.found()
+    require_live(settings, live, deployments, found)
     candidate = live.other if live is not None else Colour.BLUE
-    size = (deployments.size(live) if live is not None else 0) or settings.replicas
-    rendered = deployments.rendered(candidate, size)
-    require_room(kube, rendered, max(0, size - deployments.size(candidate)))  # what is kept is counted already
+    workloads = roster(deployments, candidate, live, found)
+    require_room(kube, deployments, candidate, workloads)
     if not wanted:  # else what the pod refers to may not be there yet
-        _try_pod(kube, settings, rendered)
+        for workload in (workload for workload in workloads if workload.released):
+            _try_pod(kube, settings, deployments.of(workload).rendered(candidate, workload.replicas))
     return wanted
 
 
@@ -162,35 +166,45 @@ def _require_services(service: Obj, preview: Obj | None, settings: Settings) -> 
     live_colour(service)
 
 
-def _require_selector(settings: Settings, colour: Colour, deployment: Obj | None) -> None:
+def _require_selector(kube: Kube, plan: Plan, name: str, colour: Colour) -> None:
     """A Deployment's selector cannot be changed: one that is not a release's own stops it before it begins."""
-    wanted = {"app": settings.app_name, "version": colour.value}
-    labels = ((deployment or {}).get("spec", {}).get("selector") or {}).get("matchLabels") or {}
-    if deployment is not None and any(labels.get(key) != value for key, value in wanted.items()):
-        name = deployment["metadata"]["name"]
+    found = kube.get("Deployment", f"{name}-{colour}")
+    if found is None:
+        return
+    wanted = plan.deployment(name, colour, 1)["spec"]["selector"]
+    selector = (found.get("spec") or {}).get("selector") or {}
+    labels = selector.get("matchLabels") or {}
+    if any(labels.get(key) != value for key, value in (wanted.get("matchLabels") or {}).items()):
         raise CannotStartError(
-            f"Deployment {name} selects {labels or 'by expressions'}, and a release needs {wanted}; a Deployment's "
-            "selector cannot be changed.",
-            f"Delete Deployment {name} when it serves nobody, or choose another APP_NAME.",
+            f"Deployment {name}-{colour} selects {labels or 'by expressions'}, and a release needs "
+            f"{wanted.get('matchLabels')}; a Deployment's selector cannot be changed.",
+            f"Delete Deployment {name}-{colour} when it serves nobody, or choose another APP_NAME.",
         )
 
 
-def require_live(settings: Settings, live: Colour | None, deployments: Mapping[Colour, Obj | None]) -> None:
+def require_live(settings: Settings, live: Colour | None, deployments: Deployments, found: Found) -> None:
     """The colour that the live Service selects has a Deployment."""
-    if live is not None and deployments[live] is None:
+    if live is not None and deployments.workload not in found[live]:
         raise CannotStartError(
-            f"Service {settings.service_name} selects {live}, but there is no Deployment {settings.app_name}-{live}.",
+            f"Service {settings.service_name} selects {live}, but there is no Deployment {deployments.name(live)}.",
             "Bring that Deployment back, or move traffic with `bluegreen rollback`; see `bluegreen status`.",
         )
 
 
-def require_room(kube: Kube, deployment: Obj, replicas: int) -> None:
-    """Refuse, before anything is created, what a quota would refuse."""
+def require_room(kube: Kube, deployments: Deployments, candidate: Colour, workloads: Iterable[Workload]) -> None:
+    """Refuse, before anything is created, what a quota would refuse; of pods that are kept nothing more is needed."""
     try:
         quotas = kube.list("ResourceQuota")
     except Forbidden:  # then the cluster will tell, by pods that do not come
         return
-    if short := list(capacity.shortages(quotas, capacity.needed(deployment, replicas))):
+    if not quotas:
+        return
+    need: Counter[str] = Counter()
+    for workload in (workload for workload in workloads if workload.released):
+        one = deployments.of(workload)
+        more = max(0, workload.replicas - one.size(candidate))
+        need.update(capacity.needed(one.rendered(candidate, workload.replicas), more))
+    if short := list(capacity.shortages(quotas, dict(need))):
         raise CannotStartError(
             f"There is no room for a second colour: {'; '.join(short)}.", "Raise the quota, or free some of it."
         )

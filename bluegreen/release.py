@@ -271,25 +271,30 @@ class Release:
     def _match_size(self, record: Record) -> None:
         """Grow the candidate when the live colour has grown since, and see that it is still available."""
         deadline = Deadline(self.settings.health_check_timeout)
-        wanted = self.desk.deployments.size(record.live) if record.live is not None else 0
-        if wanted > self.desk.deployments.size(record.candidate):
-            with self.steps.step("match live's size") as step:
-                self.desk.deployments.scale(record.candidate, wanted)
-                self.desk.deployments.guard(record.candidate, wanted)
-                step.detail = f"{record.candidate} -> {wanted} pods"
-                standing.await_standing(self.desk, record.candidate, wanted, deadline)
-        standing.await_available(self.desk, record.candidate, deadline)
+        for workload, deployments in moves.each(self.desk):
+            if not workload.released or workload.active_only or not workload.replicas:
+                continue
+            wanted = deployments.size(record.live) if record.live is not None else 0
+            if wanted > deployments.size(record.candidate):
+                with self.steps.step("match live's size") as step:
+                    deployments.scale(record.candidate, wanted)
+                    deployments.guard(record.candidate, wanted)
+                    step.detail = f"{deployments.name(record.candidate)} -> {wanted} pods"
+                    standing.await_workload(self.desk, deployments, record.candidate, wanted, deadline)
+            standing.await_available(self.desk, deployments, record.candidate, deadline)
 
     def _look_at_endpoints(self, colour: Colour) -> None:
         """At least one pod, nobody else's, and soon all that are ready: while a colour is scaled, both lists differ."""
-        names = self.desk.traffic.live_names
-        slices = {name: self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={name}") for name in names}
-        pods = self.desk.deployments.pods(colour)
-        unsettled = {name: slice_pods(found) for name, found in slices.items() if not settled(found, pods)}
+        unsettled = {}
+        for service in self.desk.traffic.services():
+            name = service["metadata"]["name"]
+            found = self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={name}")
+            pods = self.desk.traffic.pods(service, colour)
+            if not settled(found, pods):
+                unsettled[name] = slice_pods(found), {pod["metadata"]["name"] for pod in pods}
         self._unsettled = (self._unsettled or Deadline(SETTLE_S)) if unsettled else None
-        for name, behind in unsettled.items():
-            strangers = behind - {pod["metadata"]["name"] for pod in pods}
-            if not behind or strangers or (self._unsettled and self._unsettled.expired):
+        for name, (behind, ours) in unsettled.items():
+            if not behind or behind - ours or (self._unsettled and self._unsettled.expired):
                 shown = ", ".join(sorted(behind)) or "nobody"
                 raise ProductionError(f"Service {name} is not served by {colour}'s ready pods, but by {shown}.")
 

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bluegreen import moves
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.desk import Desk
 from bluegreen.drain import Drain
 from bluegreen.errors import TimeoutExpiredError
-from bluegreen.moves import require_idle
 
 
 def retire(desk: Desk, colour: Colour) -> None:
     """Drain a colour that serves nobody any more and retire it as RETIRE says."""
-    require_idle(desk, colour)
+    moves.require_idle(desk, colour)
     how = desk.settings.retire
     if how == "keep":
         desk.drain = {"colour": str(colour), "how": "kept, not drained", "observed": False}
         return
-    drain = Drain(desk.kube, desk.settings, desk.access, desk.deployments.pods(colour))
+    pods = [pod for _, deployments in moves.each(desk) for pod in deployments.pods(colour)]
+    drain = Drain(desk.kube, desk.settings, desk.access, pods)
     with desk.steps.step("drain") as step:
         deadline = Deadline(desk.settings.drain_timeout)
         drain.tell()
@@ -31,11 +32,12 @@ def retire(desk: Desk, colour: Colour) -> None:
         desk.drain = {"colour": str(colour), **drain.as_json()}
         step.detail = str(desk.drain["how"])
     with desk.steps.step("retire") as step:
-        require_idle(desk, colour)
-        if how == "delete":
-            desk.deployments.delete(colour)
-        elif desk.deployments.get(colour) is not None:
-            desk.deployments.scale(colour, 0)
+        moves.require_idle(desk, colour)
+        for _, deployments in moves.each(desk):
+            if how == "delete":
+                deployments.delete(colour)
+            elif deployments.get(colour) is not None:
+                deployments.scale(colour, 0)
         step.detail = _await_gone(desk, colour, drain.last_looks)
         if not drain.told.pods:
             drain.waited_s = deadline.elapsed_s
@@ -44,18 +46,12 @@ def retire(desk: Desk, colour: Colour) -> None:
 
 def _await_gone(desk: Desk, colour: Colour, on_tick: Callable[[], None]) -> str:
     """Wait until the old pods are gone; what became of them, in words. Their own grace is the longest it takes."""
-    pods = desk.deployments.pods(colour)
+    pods = [pod for _, deployments in moves.each(desk) for pod in deployments.pods(colour)]
     graces = [float(pod["spec"].get("terminationGracePeriodSeconds") or 30) for pod in pods]
+    deadline = Deadline(max(graces, default=0) + 15)
     try:
-        desk.kube.wait(
-            "Pod",
-            lambda found: True if not found else None,
-            labels=desk.deployments.labels(colour),
-            deadline=Deadline(max(graces, default=0) + 15),
-            awaited=f"the pods of {colour} are gone",
-            on_tick=on_tick,
-            seen=lambda found: f"{len(found)} pods",
-        )
+        for workload in desk.record.workloads:
+            moves.await_no_pods(desk, workload, colour, deadline, on_tick)
     except TimeoutExpiredError as error:
         return error.sentence
     return f"{colour} {'is deleted' if desk.settings.retire == 'delete' else 'is at zero'}"

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from bluegreen import clock, confirm, moves, recovery, standing
 from bluegreen.clock import Deadline
-from bluegreen.colour import Colour, Obj
-from bluegreen.deployments import fingerprint, image_of, kept
+from bluegreen.deployments import fingerprint, image_of
 from bluegreen.desk import Desk
 from bluegreen.errors import CannotStartError, HarnessError, NeedsPersonError
 from bluegreen.intent import version_of
@@ -22,6 +21,7 @@ from bluegreen.kube import Kube
 from bluegreen.lock import Lock
 from bluegreen.origin import origin
 from bluegreen.retire import retire
+from bluegreen.roster import Found, roster
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
 from bluegreen.verdict import Outcome
@@ -43,8 +43,8 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-rollback", run_id, lock, Steps(progress))
     try:
         recovery.claim_and_mend(desk, leave=lambda left: left.step is Step.KEPT)
-        _, deployments = moves.claim(desk)
-        record = _record(desk, run_id, deployments)
+        _, found = moves.claim(desk)
+        record = _record(desk, run_id, found)
         desk.journal.open(record)
         _run(desk, record)
     except KeyboardInterrupt:
@@ -56,20 +56,21 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
     return f"Rolled back: live traffic is at {record.candidate} ({record.image}), with {record.replicas} pods."
 
 
-def _record(desk: Desk, run_id: str, deployments: dict[Colour, Obj | None]) -> Record:
+def _record(desk: Desk, run_id: str, found: Found) -> Record:
     """The release of the colour that served before."""
     live = desk.traffic.live()
     if live is None:
         raise CannotStartError("Nothing serves, so there is nothing to roll back.", "Run a release.")
     desk.traffic.join(live)
     old = live.other
-    deployment = deployments[old]
+    deployment, serving = (found[colour].get(desk.deployments.workload) for colour in (old, live))
     if deployment is None:
         raise CannotStartError(
             f"There is no Deployment {desk.deployments.name(old)} to go back to.",
             "Release the image that served before; RETIRE=scale keeps the old colour.",
         )
     image = image_of(deployment)
+    workloads = roster(desk.deployments, old, live, found, resumed=True)
     return Record(
         id=run_id,
         step=Step.OPENED,
@@ -77,17 +78,17 @@ def _record(desk: Desk, run_id: str, deployments: dict[Colour, Obj | None]) -> R
         version=version_of(desk.journal.history, image) if desk.settings.version_header else "",
         candidate=old,
         live=live,
-        live_image=image_of(deployments[live]),
+        live_image=image_of(serving),
         live_version=confirm.ask(moves.target(desk, "")).version,
-        replicas=desk.deployments.size(live) or desk.settings.replicas,
+        replicas=workloads[0].replicas,
         started_at=clock.timestamp(),
         started_by=origin(os.environ),
-        before=kept(deployment),
         reason="bluegreen rollback",
         times={Step.OPENED.value: clock.timestamp()},
-        live_template=fingerprint(deployments[live]),
+        live_template=fingerprint(serving),
         leaves_bad=True,
         extra_services=" ".join(desk.traffic.live_names[1:]),
+        workloads=workloads,
     )
 
 
@@ -114,10 +115,9 @@ def _run(desk: Desk, record: Record) -> None:
 def _stand_up(desk: Desk, record: Record) -> None:
     desk.enter(Step.STANDING_UP)
     with desk.steps.step("stand up") as step:
-        desk.deployments.resume(record.candidate, record.replicas, record.id)
+        standing.make(desk, resumed=True)
         desk.traffic.preview(record.candidate)
-        deadline = Deadline(desk.settings.health_check_timeout)
-        standing.await_standing(desk, record.candidate, record.replicas, deadline)
+        standing.await_standing(desk, Deadline(desk.settings.health_check_timeout))
         step.detail = f"{record.candidate}: {record.replicas} pods of {record.image}"
     desk.enter(Step.JUDGING)
 

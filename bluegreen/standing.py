@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bluegreen import availability, clock, confirm
+from bluegreen import availability, clock, confirm, moves
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Target
+from bluegreen.deployments import Deployments
 from bluegreen.desk import Desk
 from bluegreen.errors import HarnessError
 from bluegreen.kube import KubeError
@@ -24,13 +25,30 @@ class HopelessError(HarnessError):
     """A colour will not come up, and waiting does not mend it."""
 
 
-def await_standing(desk: Desk, colour: Colour, replicas: int, deadline: Deadline) -> None:
-    """Wait until a colour stands at this size behind the preview Service.
+def make(desk: Desk, *, resumed: bool = False) -> Obj:
+    """Make the candidate's Deployments, each at its size; ``resumed``: as they were. Returns the main one.
+
+    Those whose pods run in the live colour alone are made at zero: they are started at the switch. Raises what the API
+    raises when it refuses an object.
+    """
+    record, made = desk.record, []
+    for workload, deployments in moves.each(desk):
+        size = 0 if workload.active_only else workload.replicas
+        if workload.released:
+            act = deployments.resume if resumed else deployments.stand_up
+            made.append(act(record.candidate, size, record.id))
+    return made[0]
+
+
+def await_standing(desk: Desk, deadline: Deadline) -> None:
+    """Wait until the candidate stands at its size behind the preview Service.
 
     Raises HopelessError as soon as it will not, and TimeoutExpiredError at the deadline.
     """
-    _await_pods(desk, colour, replicas, deadline)
-    await_available(desk, colour, deadline)
+    colour = desk.record.candidate
+    for workload, deployments in moves.each(desk):
+        if workload.replicas and not workload.active_only:
+            await_workload(desk, deployments, colour, workload.replicas, deadline)
     service = desk.settings.preview_service_name
     awaited = f"Service {service} has only {colour}'s pods"
     confirm.endpoints(desk.kube, service, lambda: desk.deployments.pods(colour), deadline, awaited)
@@ -39,21 +57,27 @@ def await_standing(desk: Desk, colour: Colour, replicas: int, deadline: Deadline
     confirm.reachable(target, deadline)
 
 
-def await_available(desk: Desk, colour: Colour, deadline: Deadline) -> None:
+def await_workload(desk: Desk, deployments: Deployments, colour: Colour, replicas: int, deadline: Deadline) -> None:
+    """Wait until one Deployment stands at a size. Raises as ``await_standing``."""
+    _await_pods(desk, deployments, colour, replicas, deadline)
+    await_available(desk, deployments, colour, deadline)
+
+
+def await_available(desk: Desk, deployments: Deployments, colour: Colour, deadline: Deadline) -> None:
     """Wait until a colour's Deployment is Available: desired = updated = ready = available, at its generation."""
     desk.kube.wait(
         "Deployment",
         lambda found: _judged(found, []),
-        fields=f"metadata.name={desk.deployments.name(colour)}",
+        fields=f"metadata.name={deployments.name(colour)}",
         deadline=deadline,
-        awaited=f"Deployment {desk.deployments.name(colour)} is Available",
+        awaited=f"Deployment {deployments.name(colour)} is Available",
         seen=lambda found: availability.progress(found[0] if found else None),
     )
 
 
 def complaint(desk: Desk, colour: Colour) -> str:
     """What the cluster's last warning about a colour's pods says, such as the answer to a probe; "" without one."""
-    names = {pod["metadata"]["name"] for pod in desk.deployments.pods(colour)}
+    names = {pod["metadata"]["name"] for _, one in moves.each(desk) for pod in one.pods(colour)}
     try:
         events = desk.kube.events()
     except KubeError:
@@ -62,9 +86,10 @@ def complaint(desk: Desk, colour: Colour) -> str:
     return f"{warnings[-1]['involvedObject']['name']}: {warnings[-1].get('message', '')}" if warnings else ""
 
 
-def _await_pods(desk: Desk, colour: Colour, replicas: int, deadline: Deadline) -> None:
+def _await_pods(desk: Desk, deployments: Deployments, colour: Colour, replicas: int, deadline: Deadline) -> None:
     """Wait until so many of a colour's pods are ready; the Deployment itself is looked at now and then."""
-    tell = _Teller(desk.steps.progress, str(colour), replicas)
+    name = str(colour) if len(desk.record.workloads) == 1 else deployments.name(colour)
+    tell = _Teller(desk.steps.progress, name, replicas)
 
     def until(pods: list[Obj]) -> bool | None:
         if (reason := availability.hopeless(None, pods)) is not None:
@@ -76,11 +101,11 @@ def _await_pods(desk: Desk, colour: Colour, replicas: int, deadline: Deadline) -
     desk.kube.wait(
         "Pod",
         until,
-        labels=desk.deployments.labels(colour),
+        labels=deployments.labels(colour),
         deadline=deadline,
-        awaited=f"{replicas} pods of {colour} are ready",
+        awaited=f"{replicas} pods of {name} are ready",
         seen=availability.unready,
-        on_tick=_Looker(desk, colour),
+        on_tick=_Looker(desk, deployments, colour),
     )
 
 
@@ -94,14 +119,14 @@ def _judged(found: list[Obj], pods: list[Obj]) -> bool | None:
 class _Looker:
     """Looks at the Deployment once in a while: what stops it is seen there when it has no pods at all."""
 
-    def __init__(self, desk: Desk, colour: Colour) -> None:
-        self._desk, self._colour = desk, colour
+    def __init__(self, desk: Desk, deployments: Deployments, colour: Colour) -> None:
+        self._desk, self._deployments, self._colour = desk, deployments, colour
         self._next = Deadline(LOOK_EVERY_S)
 
     def __call__(self) -> None:
         if self._next.expired:
             self._next = Deadline(LOOK_EVERY_S)
-            deployment = self._desk.deployments.get(self._colour)
+            deployment = self._deployments.get(self._colour)
             if deployment is not None and (reason := availability.hopeless_deployment(deployment)) is not None:
                 raise HopelessError(reason)
             self._desk.lock.check()

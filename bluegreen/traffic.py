@@ -116,6 +116,11 @@ class Traffic:
             raise HarnessError(f"Service {name or self.live_name} is not there.", "Run `bluegreen setup`.")
         return found
 
+    def pods(self, service: Obj, colour: Colour) -> list[Obj]:
+        """The pods of a colour that a Service selects when it is at that colour."""
+        selector = {**(service["spec"].get("selector") or {}), "version": colour.value}
+        return self.kube.list("Pod", labels=",".join(f"{key}={value}" for key, value in selector.items()))
+
     def claim(self) -> Obj:
         """Stamp this epoch on all live Services. From now on no older release moves any; returns the first."""
         first = self._claim(self.live_name)

@@ -1,0 +1,15 @@
+"""What a release makes of settings and YAML: Deployments, autoscalers, configuration, each in a colour.
+
+``plan_of`` gives the plan; everything that acts on a cluster asks it, and knows nothing of files.
+"""
+
+from bluegreen.plan.protocol import Plan
+from bluegreen.plan.templates import Templates
+from bluegreen.settings import Settings
+
+__all__ = ["Plan", "plan_of"]
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The plan of the manifests that the settings name."""
+    return Templates(settings)
