@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from bluegreen import clock, confirm, environment, freeze, moves, preflight, recovery, standing
 from bluegreen.clock import Deadline
-from bluegreen.colour import Colour, Obj, live_colour
+from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Answer
 from bluegreen.deployments import fingerprint, image_of
 from bluegreen.desk import Desk
@@ -109,8 +109,8 @@ class Beginning:
     def _look(self) -> str:
         """Stamp the epoch on what there is, and note what is live."""
         self._desk.traffic.forget()
-        service, found = moves.claim(self._desk)
-        live = live_colour(service)
+        found = moves.claim(self._desk)
+        live = self._desk.traffic.found()
         self._desk.traffic.join(live)
         if live is not None:
             preflight.require_live(self._settings, live, self._desk.deployments, found)
@@ -146,7 +146,7 @@ class Beginning:
             times={Step.OPENED.value: clock.timestamp()},
             live_template=fingerprint(serving),
             leaves_bad=rolls_back,
-            extra_services=" ".join(self._desk.traffic.live_names[1:]),
+            moved_besides=self._desk.traffic.moved_besides,
             freeze_override=self._override(),
             workloads=workloads,
         )

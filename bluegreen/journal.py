@@ -123,7 +123,7 @@ class Record:
     live_template: str = ""  # fingerprint of the live colour's pod template when the release began
     kept_until: str = ""  # RFC 3339, UTC: until when the old colour is kept at full size, where it is
     leaves_bad: bool = False  # a rollback: the colour it leaves is no place to return to
-    extra_services: str = ""  # further live Services that move with SERVICE_NAME, separated by blanks
+    moved_besides: str = ""  # what else moves with SERVICE_NAME, as KIND/NAME, separated by blanks
     freeze_override: str = ""  # why it ran although a freeze held, where one did
     workloads: tuple[Workload, ...] = ()  # every Deployment of either colour; the main one is first
 
@@ -172,6 +172,7 @@ class Record:
         try:
             raw = json.loads(text)
             colours = {"candidate": Colour(raw["candidate"]), "live": Colour(raw["live"]) if raw["live"] else None}
+            raw["moved_besides"] = raw.pop("extra_services", raw.get("moved_besides", ""))  # as older releases wrote it
             workloads = tuple(Workload(**workload) for workload in raw.get("workloads", ()))
             return cls(**{**raw, **colours, "workloads": workloads, "step": Step(raw["step"])})
         except (ValueError, KeyError, TypeError) as error:

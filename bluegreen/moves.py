@@ -21,12 +21,14 @@ from bluegreen.errors import HarnessError, NeedsPersonError, TakenOverError, Tim
 from bluegreen.going_back import require_better
 from bluegreen.journal import Journal, Step
 from bluegreen.kube import Kube
+from bluegreen.live_object import LiveObject, Ref
 from bluegreen.lock import Lock
 from bluegreen.probe.result import REHEARSE_BACK, REHEARSE_FORWARD, SWITCH
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
-from bluegreen.traffic import Traffic, last_writer, selected, written_here
+from bluegreen.traffic import Traffic
 from bluegreen.verdict import Outcome
+from bluegreen.ways import wholly
 from bluegreen.workload import Workload
 
 ROLL_BACK = "roll back"
@@ -36,8 +38,12 @@ GONE_TIMEOUT_S = 45.0
 """The longest the pods of a removed candidate are waited for: Kubernetes' grace of 30 s and its preStop hook."""
 
 
+ROUTE_PAUSE_S = 0.02
+"""A choice: pause between two looks at a route that is not followed yet, doubled up to a quarter of a second."""
+
+
 class HalfSwitchedError(HarnessError):
-    """One of several Services could not be moved, and those that had been were taken back."""
+    """One of several objects could not be moved, and those that had been were taken back."""
 
 
 def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: Lock, steps: Steps) -> Desk:
@@ -55,12 +61,13 @@ def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: L
     )
 
 
-def claim(desk: Desk) -> tuple[Obj, dict[Colour, dict[str, Obj]]]:
-    """Stamp this epoch on the live Service and all Deployments: whoever held the lock before changes nothing now.
+def claim(desk: Desk) -> dict[Colour, dict[str, Obj]]:
+    """Stamp this epoch on what steers live traffic and on all Deployments: whoever held the lock changes nothing now.
 
-    Returns the Service, and the Deployments by colour and name without it.
+    Returns the Deployments by colour and name without it.
     """
-    return desk.traffic.claim(), desk.deployments.claim()
+    desk.traffic.claim()
+    return desk.deployments.claim()
 
 
 def each(desk: Desk) -> list[tuple[Workload, Deployments]]:
@@ -95,9 +102,9 @@ def rehearse_back(desk: Desk) -> None:
 
 
 def _move(desk: Desk, name: str, before: Colour | None, after: Colour | None, version: str) -> None:
-    """Patch, and see it arrive; how long that took is noted. When a Service cannot be moved, none is."""
+    """Patch, and see it arrive; how long that took is noted. When one of several cannot be moved, none is."""
     deadline = Deadline(desk.settings.rollback_timeout)
-    moved: list[str] = []
+    moved: list[Ref] = []
     with desk.steps.step(name) as step:
         try:
             desk.traffic.move(before, after, moved.append)
@@ -114,17 +121,18 @@ def _move(desk: Desk, name: str, before: Colour | None, after: Colour | None, ve
     desk.moved.append({"mark": name, **way, "confirmed_after_s": round(step.duration_s, 3)})
 
 
-def _compensate(desk: Desk, moved: list[str], before: Colour | None, after: Colour | None, why: HarnessError) -> None:
-    """Take the Services that moved back to where they were, because another one could not be moved; all or none.
+def _compensate(desk: Desk, moved: list[Ref], before: Colour | None, after: Colour | None, why: HarnessError) -> None:
+    """Take what moved back to where it was, because something else could not be moved; all or none.
 
     Raises HalfSwitchedError, which says what was done.
     """
+    names = ", ".join(name for _, name in moved)
     with desk.steps.step("compensate") as step:
-        for name in reversed(moved):
-            desk.traffic.move_one(name, after, before)
-        step.detail = f"{', '.join(moved)} moved back to {before or 'nobody'}"
+        for ref in reversed(moved):
+            desk.traffic.move_one(ref, wholly(after), wholly(before))
+        step.detail = f"{names} moved back to {before or 'nobody'}"
     raise HalfSwitchedError(
-        f"Not all Services could be moved: {why.sentence} {', '.join(moved)} had moved and went back to "
+        f"Not all of live traffic could be moved: {why.sentence} {names} had moved and went back to "
         f"{before or 'nobody'}.",
         why.remedy,
     ) from why
@@ -132,11 +140,26 @@ def _compensate(desk: Desk, moved: list[str], before: Colour | None, after: Colo
 
 def arrived(desk: Desk, colour: Colour, version: str, deadline: Deadline) -> int:
     """Wait until live traffic is at a colour, by EndpointSlices and by fresh requests; returns how many were made."""
-    for service in desk.traffic.services():
+    for service in desk.traffic.behind(colour):
         name = service["metadata"]["name"]
         awaited = f"Service {name} has only {colour}'s pods"
         confirm.endpoints(desk.kube, name, partial(desk.traffic.pods, service, colour), deadline, awaited)
+    followed(desk, deadline)
     return confirm.answers(target(desk, version), deadline)
+
+
+def followed(desk: Desk, deadline: Deadline) -> None:
+    """Wait until whoever routes by the routes follows them as they are now, as far as it says so.
+
+    Raises RefusedRouteError when it refuses, TimeoutExpiredError with what it has not said.
+    """
+    for ref in desk.traffic.routes:
+        pause_s = ROUTE_PAUSE_S
+        while said := (live := desk.traffic.object(ref)).pending():
+            if deadline.expired:
+                raise TimeoutExpiredError(f"{live.title} is followed", deadline.seconds, said)
+            clock.sleep_s(min(pause_s, deadline.remaining_s))
+            pause_s = min(2 * pause_s, 0.25)
 
 
 def target(desk: Desk, version: str) -> Target:
@@ -150,12 +173,11 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
     record = desk.record
     if record.step is not Step.RETIRING:
         desk.enter(Step.RETIRING)
-    for service in desk.traffic.services():
-        if selected(service) is not record.candidate:
+    for live in desk.traffic.objects():
+        if live.place() is not record.candidate:
             raise NeedsPersonError(
-                f"Release {record.id} was verified on {record.candidate}, but live traffic of Service "
-                f"{service['metadata']['name']} is at {selected(service) or 'nobody'}; "
-                f"{last_writer(service)} moved it.",
+                f"Release {record.id} was verified on {record.candidate}, but live traffic of {live.title} is at "
+                f"{live.told()}; {live.last_writer} moved it.",
                 "Decide which colour shall serve; `bluegreen status` shows both. Nothing was retired.",
             )
     desk.traffic.preview(None)
@@ -228,7 +250,7 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
             step.detail = "live traffic to nobody, as before this first release"
         elif at := desk.traffic.at(record.candidate):
             _go_back(desk, at, record.live, deadline)
-            part = "" if len(at) == len(desk.traffic.live_names) else f" ({_names(at)}, where alone it was)"
+            part = "" if len(at) == len(desk.traffic.refs) else f" ({_names(at)}, where alone it was)"
             step.detail = f"live traffic {record.candidate} -> {record.live}{part}: {reason}"
         else:
             step.detail = f"live traffic is not at {record.candidate}: {reason}"
@@ -240,35 +262,34 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
 def _require_served(desk: Desk) -> None:
     """Raise NeedsPersonError when somebody else left live traffic where this release did not find it."""
     old = desk.record.live
-    for service in desk.traffic.services():
-        if selected(service) is not old:
+    for live in desk.traffic.objects():
+        if live.place() is not old:
             raise NeedsPersonError(
-                f"The candidate is removed, but Service {service['metadata']['name']} selects "
-                f"{selected(service) or 'nobody'} and not {old or 'nobody'}, as before this release; "
-                f"{last_writer(service)} wrote it.",
-                "Decide which colour shall serve, and set the Service's selector; `bluegreen status` shows both.",
+                f"The candidate is removed, but {live.title} sends live traffic to {live.told()} and not to "
+                f"{old or 'nobody'}, as before this release; {live.last_writer} wrote it.",
+                f"Decide which colour shall serve, and let {live.title} say so; `bluegreen status` shows both.",
             )
 
 
-def _names(services: list[Obj]) -> str:
-    return ", ".join(str(service["metadata"]["name"]) for service in services)
+def _names(objects: list[LiveObject]) -> str:
+    return ", ".join(live.ref[1] for live in objects)
 
 
-def _require_own(desk: Desk, service: Obj) -> None:
+def _require_own(desk: Desk, live: LiveObject) -> None:
     """Raise NeedsPersonError when somebody else moved live traffic to the candidate: what is theirs stays theirs."""
-    if not written_here(service):
+    if not live.moved_here:
         raise NeedsPersonError(
-            f"Live traffic is at {desk.record.candidate}, but {last_writer(service)} moved it there, not this release.",
-            f"Decide which colour shall serve. To go back: set the selector's version to {desk.record.live}, then "
+            f"Live traffic is at {desk.record.candidate}, but {live.last_writer} moved it there, not this release.",
+            f"Decide which colour shall serve. To go back: let {live.title} send all of it to {desk.record.live}, then "
             f"`bluegreen recover`; to stay: delete ConfigMap {desk.journal.name}, which holds this release.",
         )
 
 
-def _go_back(desk: Desk, at: list[Obj], old: Colour, deadline: Deadline) -> None:
-    """Move live traffic to the old colour when that is safe, and see it arrive; ``at``: the Services that moved."""
+def _go_back(desk: Desk, at: list[LiveObject], old: Colour, deadline: Deadline) -> None:
+    """Move live traffic to the old colour when that is safe, and see it arrive; ``at``: what had moved."""
     record = desk.record
-    for service in at:
-        _require_own(desk, service)
+    for live in at:
+        _require_own(desk, live)
     require_better(desk, old, target(desk, record.live_version), deadline)
     try:
         desk.traffic.move_back(record.candidate, old)
@@ -310,10 +331,9 @@ def _take_away(desk: Desk) -> None:
 def require_idle(desk: Desk, colour: Colour) -> None:
     """Raise NeedsPersonError when live traffic is at a colour that is about to be removed."""
     desk.lock.check()
-    for service in desk.traffic.at(colour):
-        name = service["metadata"]["name"]
+    for live in desk.traffic.at(colour):
         raise NeedsPersonError(
-            f"{colour} was to be removed, but the live Service {name} selects it; {last_writer(service)} wrote that.",
+            f"{colour} was to be removed, but {live.title} sends live traffic to it; {live.last_writer} wrote that.",
             "Something else moved live traffic. Look at `bluegreen status`, decide, then run `bluegreen recover`.",
         )
 

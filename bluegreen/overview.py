@@ -11,11 +11,13 @@ from typing import Any
 from bluegreen import approval
 from bluegreen.approval import Request
 from bluegreen.colour import Colour, live_colour
-from bluegreen.errors import CannotStartError
+from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
+from bluegreen.live_object import Ref
 from bluegreen.recovery import keeping
 from bluegreen.settings import Settings
+from bluegreen.traffic import Traffic
 
 Obj = dict[str, Any]
 
@@ -43,31 +45,34 @@ class Overview:
     endpoints: int  # ready ones behind the live Service
     colours: tuple[ColourState, ...]
     release: Record | None  # the present release, or the last
-    extra: tuple[tuple[str, str], ...] = ()  # each further live Service and the colour that it selects, in words
+    extra: tuple[tuple[str, str], ...] = ()  # what else steers live traffic, and the colour to which, in words
     waits: Request | None = None  # the approval that the present release waits for
 
 
 def read(kube: Kube, settings: Settings) -> Overview:
     """Look at the cluster."""
     service = kube.get("Service", settings.service_name)
-    live, traffic = _traffic(service, settings)
+    live, said = _traffic(service, settings)
     slices = kube.list("EndpointSlice", labels=f"kubernetes.io/service-name={settings.service_name}")
     scalers = {scaler["spec"]["scaleTargetRef"]["name"]: scaler for scaler in kube.list("HorizontalPodAutoscaler")}
     deployments = {one["metadata"]["name"]: one for one in kube.list("Deployment")}
     names = {colour: f"{settings.app_name}-{colour}" for colour in Colour}
     states = [_state(c, deployments[name], scalers.get(name)) for c, name in names.items() if name in deployments]
     record = Journal(kube, settings).read()
-    recorded = record.extra_services.split() if record is not None else []
-    extra = [name for name in dict.fromkeys((*settings.live_services, *recorded)) if name != settings.service_name]
+    traffic = Traffic(kube, settings, "")
+    traffic.remember(record.moved_besides if record is not None else "")
+    if traffic.routes:
+        live, said = _by_route(traffic, traffic.routes[0])
+    extra = [ref for ref in traffic.refs if ref != (traffic.routes[0] if traffic.routes else traffic.refs[0])]
     return Overview(
         namespace=settings.namespace,
         context=kube.context,
-        traffic=traffic,
+        traffic=said,
         live=live,
         endpoints=ready_endpoints(slices),
         colours=tuple(states),
         release=record,
-        extra=tuple((name, _selected(kube.get("Service", name))) for name in extra),
+        extra=tuple((_named(ref), _sent(traffic, ref)) for ref in extra),
         waits=approval.pending(kube, settings),
     )
 
@@ -84,14 +89,30 @@ def _traffic(service: Obj | None, settings: Settings) -> tuple[Colour | None, st
     return live, f"{settings.service_name} sends it to {live}"
 
 
-def _selected(service: Obj | None) -> str:
-    """The colour that a further live Service selects, in words."""
-    if service is None:
-        return "it is not there"
+def _by_route(traffic: Traffic, ref: Ref) -> tuple[Colour | None, str]:
+    """Where users who come in by a route are sent; no colour where that is several."""
     try:
-        return str(live_colour(service) or "nobody")
-    except CannotStartError as error:
-        return error.sentence
+        live = traffic.object(ref)
+    except HarnessError as error:
+        return None, f"none: {error.sentence}"
+    said = f"{live.title} sends it to {live.told()}"
+    try:
+        return live.found() or traffic.live(), said
+    except HarnessError:
+        return None, said
+
+
+def _sent(traffic: Traffic, ref: Ref) -> str:
+    """The colour to which something further sends live traffic, in words."""
+    try:
+        return traffic.object(ref).told()
+    except HarnessError:
+        return "nobody: it is not there"
+
+
+def _named(ref: Ref) -> str:
+    """What a Service or a route is called in a line about traffic."""
+    return ref[1] if ref[0] == "Service" else " ".join(ref)
 
 
 def _state(colour: Colour, deployment: Obj, scaler: Obj | None) -> ColourState:

@@ -61,7 +61,7 @@ def claim_and_mend(desk: Desk, leave: Callable[[Record], bool] = lambda record: 
     colour does until its time is up, and a refused candidate does not.
     """
     left = desk.journal.claim()
-    desk.traffic.remember(left.extra_services.split() if left is not None else ())
+    desk.traffic.remember(left.moved_besides if left is not None else "")
     if left is None or MENDS[left.step] is Mend.NOTHING:
         return None
     if left.step in (Step.KEPT, Step.REFUSED) and leave(left):

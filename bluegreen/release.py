@@ -286,7 +286,7 @@ class Release:
     def _look_at_endpoints(self, colour: Colour) -> None:
         """At least one pod, nobody else's, and soon all that are ready: while a colour is scaled, both lists differ."""
         unsettled = {}
-        for service in self.desk.traffic.services():
+        for service in self.desk.traffic.behind(colour):
             name = service["metadata"]["name"]
             found = self.kube.list("EndpointSlice", labels=f"{SERVICE_LABEL}={name}")
             pods = self.desk.traffic.pods(service, colour)

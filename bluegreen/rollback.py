@@ -43,7 +43,7 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-rollback", run_id, lock, Steps(progress))
     try:
         recovery.claim_and_mend(desk, leave=lambda left: left.step is Step.KEPT)
-        _, found = moves.claim(desk)
+        found = moves.claim(desk)
         record = _record(desk, run_id, found)
         desk.journal.open(record)
         _run(desk, record)
@@ -87,7 +87,7 @@ def _record(desk: Desk, run_id: str, found: Found) -> Record:
         times={Step.OPENED.value: clock.timestamp()},
         live_template=fingerprint(serving),
         leaves_bad=True,
-        extra_services=" ".join(desk.traffic.live_names[1:]),
+        moved_besides=desk.traffic.moved_besides,
         workloads=workloads,
     )
 

@@ -1,34 +1,35 @@
-"""The only writer of a Service's selector: live traffic forward and back, the previews to a colour or to nobody.
+"""The only writer of what steers live traffic: forward and back, in shares, the previews to a colour or to nobody.
 
-A switch is one JSON patch that changes one value and tests three: the whole selector as it was read, the epoch that
-this release stamped on the Service when it took the lock, and the resourceVersion. ``confirm`` tells when it is done.
+Live traffic is steered by the selectors of the live Services (SERVICE_NAME, EXTRA_SERVICES) and, where SWITCH_BY says
+so, by Ingresses or HTTPRoutes before them; ``ways`` knows how each kind does it. A move of one object is one JSON patch
+that tests what it was decided on, the epoch that this release stamped on the object when it took the lock, and the
+resourceVersion. ``confirm`` tells when it is done.
 
-Where several Services carry live traffic (EXTRA_SERVICES), Kubernetes has no patch of them all: they are patched one
-after the other, SERVICE_NAME first, and whoever moves them takes the moved ones back when one cannot be moved.
+Kubernetes has no patch of several objects: they are patched one after the other, those that users come in by first,
+and whoever moves them takes the moved ones back when one cannot be moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bluegreen import clock, fence
-from bluegreen.colour import NOBODY, Colour, Obj, live_colour
+from bluegreen import clock, fence, ways
+from bluegreen.colour import NOBODY, Colour, Obj
 from bluegreen.errors import CannotStartError, HarnessError, TakenOverError
 from bluegreen.fence import Op
 from bluegreen.kube import Kube
+from bluegreen.live_object import MANAGER, MOVED, ForeignWriteError, LiveObject, Ref
 from bluegreen.settings import Settings
+from bluegreen.ways import Split, Way, wholly
 
-MANAGER = "bluegreen-traffic"
+__all__ = ["EPOCH", "MANAGER", "FencedOffError", "ForeignWriteError", "Patch", "Traffic"]
+
 EPOCH = "bluegreen/epoch"
-"""Annotation on the live Service and on both Deployments: the id of the release that may change them now."""
+"""Annotation on what steers live traffic and on both Deployments: the id of the release that may change them now."""
 
 SERVICE_LABEL = "kubernetes.io/service-name"
-
-
-class ForeignWriteError(HarnessError):
-    """Something else wrote the live selector since this release read it: this release may not move traffic."""
 
 
 class FencedOffError(TakenOverError):
@@ -37,22 +38,24 @@ class FencedOffError(TakenOverError):
 
 @dataclass(frozen=True)
 class Patch:
-    """One JSON patch as it was sent to a Service, for the report."""
+    """One JSON patch as it was sent to an object that steers live traffic, for the report."""
 
-    service: str
+    ref: Ref
     operations: tuple[Op, ...]
     sent_at: str  # RFC 3339 with microseconds, UTC
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able."""
-        return {"service": self.service, "operations": list(self.operations), "sent_at": self.sent_at}
+        kind, name = self.ref
+        named = {"service": name} if kind == "Service" else {}
+        return {"kind": kind, "name": name, **named, "operations": list(self.operations), "sent_at": self.sent_at}
 
 
 @dataclass
 class Traffic:
-    """The live and the preview Services of one application, for the holder of one epoch.
+    """What steers live traffic of one application, and its previews, for the holder of one epoch.
 
-    ``patches`` holds every patch of a live Service's selector that was sent, in order.
+    ``patches`` holds every patch that was sent to move live traffic, in order.
     """
 
     kube: Kube
@@ -60,201 +63,242 @@ class Traffic:
     epoch: str
     held: Callable[[], None] = lambda: None  # raises when the lock is lost; asked after each look, before a change
     patches: list[Patch] = field(default_factory=list)
-    recorded: tuple[str, ...] = ()  # further Services that the last release moved, and that the settings do not name
+    recorded: tuple[Ref, ...] = ()  # what the last release moved besides, and the settings do not name
 
-    @property
-    def live_name(self) -> str:
-        """The live Service that is asked and probed."""
-        return self.settings.service_name
+    # --- what there is -----------------------------------------------------------------------------------------------
 
     @property
     def live_names(self) -> tuple[str, ...]:
-        """All live Services, in the order in which they are moved; that of ``live_name`` is first."""
-        return tuple(dict.fromkeys((*self.settings.live_services, *self.recorded)))
+        """All live Services, in the order in which they are moved: SERVICE_NAME first."""
+        recorded = (name for kind, name in self.recorded if kind == "Service")
+        return tuple(dict.fromkeys((*self.settings.live_services, *recorded)))
 
-    def remember(self, names: Iterable[str]) -> None:
-        """Take in the further Services that the last release moved, as far as they are still there.
+    @property
+    def routes(self) -> tuple[Ref, ...]:
+        """The Ingresses or HTTPRoutes by which users come in; none where Services alone are switched."""
+        return tuple(ref for ref in self.recorded if ref[0] != "Service")
 
-        Whoever mends it has to move them all, with which settings ever it is called.
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """Everything that moves, in the order in which it does: what users come in by first."""
+        return (*self.routes, *(("Service", name) for name in self.live_names))
+
+    @property
+    def moved_besides(self) -> str:
+        """What moves with SERVICE_NAME, as ``remember`` takes it: for the journal."""
+        return " ".join("/".join(ref) for ref in self.refs if ref != ("Service", self.settings.service_name))
+
+    def remember(self, moved: str) -> None:
+        """Take in what the last release moved besides (``moved_besides``), as far as it is still there.
+
+        Whoever mends it has to move all of it, with which settings ever it is called.
         """
-        own = self.settings.live_services
-        self.recorded = tuple(name for name in names if name not in own and self.kube.get("Service", name) is not None)
+        found = [_ref(word) for word in moved.split()]
+        self.recorded = tuple(ref for ref in found if ref not in self.refs and self.kube.get(*ref) is not None)
 
     def forget(self) -> None:
-        """Leave Services alone that are not named any more. Raises CannotStartError when one still selects a colour:
+        """Leave alone what is not named any more. Raises CannotStartError when it still sends traffic to a colour:
 
-        the colour it selects will be retired, and what it serves with it.
+        the colour will be retired, and what it serves with it.
         """
-        for name in self.recorded:
-            if (colour := selected(self.service(name))) is not None:
+        for ref in self.recorded:
+            live = self.object(ref)
+            if live.place() is not None:
+                kind, named = live.title, "EXTRA_SERVICES" if ref[0] == "Service" else "ROUTE_NAME"
                 raise CannotStartError(
-                    f"Service {name} selects {colour}: the last release moved it, and EXTRA_SERVICES does not name it.",
-                    f"Name it in EXTRA_SERVICES again, or delete it, or give it another selector than "
-                    f"app={self.settings.app_name} with a colour.",
+                    f"{kind} sends live traffic to {live.told()}: the last release moved it, and {named} does not "
+                    "name it.",
+                    _leave(ref, self.settings),
                 )
         self.recorded = ()
 
-    def live(self) -> Colour | None:
-        """The colour that the first live Service selects now; None when it selects nobody.
+    def way(self, kind: str) -> Way:
+        """How objects of a kind steer live traffic."""
+        return ways.of(kind, self.live_names, self.settings.app_name, self.settings.namespace)
 
-        Raises ForeignWriteError, naming who wrote it, when the selector is no colour's.
-        """
-        return selected(self.service())
-
-    def services(self) -> list[Obj]:
-        """All live Services as they are now. Raises HarnessError when one is missing."""
-        return [self.service(name) for name in self.live_names]
-
-    def at(self, colour: Colour) -> list[Obj]:
-        """The live Services that select a colour now. Raises as ``live`` does."""
-        return [service for service in self.services() if selected(service) is colour]
-
-    def service(self, name: str = "") -> Obj:
-        """A live Service as it is now, the first when none is named. Raises HarnessError when there is none."""
-        found = self.kube.get("Service", name or self.live_name)
+    def object(self, ref: Ref) -> LiveObject:
+        """What steers live traffic as it is now. Raises HarnessError when it is not there."""
+        found = self.kube.get(*ref)
         if found is None:
-            raise HarnessError(f"Service {name or self.live_name} is not there.", "Run `bluegreen setup`.")
-        return found
+            remedy = "Run `bluegreen setup`." if ref[0] == "Service" else "Bring it back, then `bluegreen recover`."
+            raise HarnessError(f"{' '.join(ref)} is not there.", remedy)
+        return LiveObject(self.way(ref[0]), found)
+
+    def objects(self) -> list[LiveObject]:
+        """Everything that steers live traffic as it is now. Raises HarnessError when something of it is missing."""
+        return [self.object(ref) for ref in self.refs]
+
+    def behind(self, colour: Colour) -> list[Obj]:
+        """The Services that lead to a colour's pods and nobody else's once live traffic is there."""
+        own = ways.colour_services(self.live_names, colour) if self.routes else []
+        return [self.object(("Service", name)).obj for name in (*self.live_names, *own)]
 
     def pods(self, service: Obj, colour: Colour) -> list[Obj]:
         """The pods of a colour that a Service selects when it is at that colour."""
         selector = {**(service["spec"].get("selector") or {}), "version": colour.value}
         return self.kube.list("Pod", labels=",".join(f"{key}={value}" for key, value in selector.items()))
 
-    def claim(self) -> Obj:
-        """Stamp this epoch on all live Services. From now on no older release moves any; returns the first."""
-        first = self._claim(self.live_name)
-        for name in self.live_names[1:]:
-            self._claim(name)
-        return first
+    # --- where traffic is --------------------------------------------------------------------------------------------
 
-    def _claim(self, name: str) -> Obj:
-        return fence.patch(
-            self.kube,
-            "Service",
-            name,
-            self._stamped,
-            landed=lambda found: epoch_of(found) == self.epoch,
-            manager=MANAGER,
-        )
+    def live(self) -> Colour | None:
+        """The colour that live traffic is at now, as users come in; None when it is at nobody.
+
+        Raises ForeignWriteError, naming who wrote it, when it is at no colour, or at several.
+        """
+        return next((place for ref in self.refs if (place := self.object(ref).place()) is not None), None)
+
+    def found(self) -> Colour | None:
+        """The same; raises CannotStartError, for a release that has not begun."""
+        return next((place for live in self.objects() if (place := live.found()) is not None), None)
+
+    def at(self, colour: Colour) -> list[LiveObject]:
+        """What sends any live traffic to a colour now. Raises as ``live`` does."""
+        return [live for live in self.objects() if live.reaches(colour)]
+
+    def require(self, colour: Colour | None, besides: Colour | None = None, percent: int = 0) -> None:
+        """Raise ForeignWriteError, naming who wrote it and when, unless all live traffic is at this colour.
+
+        ``percent``: but for so many of a hundred requests, which weighted routes send to ``besides``.
+        """
+        for live in self.objects():
+            live.require(self._split(live.ref, colour, besides, percent))
+
+    def _split(self, ref: Ref, before: Colour | None, after: Colour | None, percent: int) -> Split:
+        return ways.shared(before, after, percent) if ref[0] in ways.WEIGHTED and percent else wholly(before)
+
+    # --- taking possession -------------------------------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Stamp this epoch on everything that steers live traffic. From now on no older release moves any of it."""
+        for ref in self.refs:
+            fence.patch(
+                self.kube,
+                *ref,
+                self._stamped,
+                landed=lambda found: epoch_of(found) == self.epoch,
+                manager=MANAGER,
+            )
 
     def _stamped(self, found: Obj) -> list[Op]:
         self.held()  # a process that was frozen until now finds a newer epoch here, and must not write over it
         return fence.annotated(found, EPOCH, self.epoch)
 
     def join(self, live: Colour | None) -> list[str]:
-        """Bring live Services that select nobody yet, being new, to where the first one is; returns their names.
+        """Bring what sends traffic to nobody yet, being new, to where the rest is; returns what was, in words.
 
-        Raises CannotStartError when one selects another colour: which is right, a person has to say.
+        Raises CannotStartError when something sends it to another colour: which is right, a person has to say.
         """
-        found = {name: selected(self.service(name)) for name in self.live_names[1:]}
-        for name, colour in found.items():
+        found = {ref: self.object(ref).found() for ref in self.refs}
+        for ref, colour in found.items():
             if colour not in (live, None):
                 raise CannotStartError(
-                    f"Service {name} selects {colour}, but {self.live_name} selects {live or 'nobody'}.",
-                    "They move together: set the selector of one of them to the colour that shall serve.",
+                    f"{' '.join(ref)} sends live traffic to {colour}, but {' '.join(self.refs[0])} to {live}.",
+                    "They move together: let one of them send it to the colour that shall serve.",
                 )
-        new = [name for name, colour in found.items() if colour is not live]
-        for name in new:
-            self.move_one(name, None, live)
-        return new
+        new = [ref for ref, colour in found.items() if colour is not live]
+        for ref in new:
+            self.move_one(ref, wholly(None), wholly(live))
+        return [" ".join(ref) for ref in new]
 
-    def move(self, before: Colour | None, after: Colour | None, moved: Callable[[str], None] = lambda _: None) -> None:
-        """Move all live traffic from one colour to another, one Service after the other; nobody is None.
+    # --- moving ------------------------------------------------------------------------------------------------------
 
-        ``moved`` hears the name of each as soon as it is. Raises what ``move_one`` raises; those before it have moved.
+    def move(
+        self,
+        before: Colour | None,
+        after: Colour | None,
+        moved: Callable[[Ref], None] = lambda _: None,
+        percent: int = 0,
+    ) -> None:
+        """Move all live traffic from one colour to another, one object after the other; nobody is None.
+
+        ``percent``: how much weighted routes send to ``after`` already. ``moved`` hears of each as soon as it is.
+        Raises what ``move_one`` raises; those before it have moved.
         """
-        for name in self.live_names:
-            self.move_one(name, before, after)
-            moved(name)
+        for ref in self.refs:
+            self.move_one(ref, self._split(ref, before, after, percent), wholly(after))
+            moved(ref)
+
+    def share(self, before: Colour, after: Colour, was: int, percent: int) -> None:
+        """Let weighted routes send so many of a hundred requests to ``after``; until now it was ``was``."""
+        for ref in self.routes:
+            if ref[0] in ways.WEIGHTED:
+                self.move_one(ref, self._split(ref, before, after, was), ways.shared(before, after, percent))
 
     def move_back(self, after: Colour, before: Colour | None) -> list[str]:
-        """Move every live Service that selects ``after`` to ``before``, in reverse order; returns their names."""
-        names = [str(service["metadata"]["name"]) for service in reversed(self.at(after))]
-        for name in names:
-            self.move_one(name, after, before)
-        return names
+        """Move everything that sends anything to ``after`` to ``before``, in reverse order; returns what it was."""
+        back = list(reversed(self.at(after)))
+        for live in back:
+            self.move_one(live.ref, None, wholly(before), away_from=after)
+        return [live.title for live in back]
 
-    def move_one(self, name: str, before: Colour | None, after: Colour | None) -> Obj:
-        """Move one live Service from one colour to another. Returns the Service as patched.
+    def move_one(self, ref: Ref, before: Split | None, after: Split, away_from: Colour | None = None) -> Obj:
+        """Let one object share live traffic out otherwise, by one patch. Returns it as patched.
 
-        Raises ForeignWriteError when the selector is neither what it was nor what it shall be, and FencedOffError when
-        a newer release owns the Service. A move that somebody else made is not taken for this one's.
+        ``before``: how it does until now; None: anyhow between ``away_from`` and where it goes. Raises
+        ForeignWriteError when that is not so, and FencedOffError when a newer release owns it. A move that somebody
+        else made is not taken for this one's.
         """
-        wanted, tried = _version(after), len(self.patches)
+        way, tried = self.way(ref[0]), len(self.patches)
 
         def decide(found: Obj) -> list[Op]:
+            live = LiveObject(way, found)
             require_epoch(found, self.epoch)
-            self._require_selector(found, before)
-            return switch_operations(found["spec"]["selector"], self.epoch, wanted)
+            if before is not None:
+                live.require(before)
+            elif not live.within({away_from, *after}):
+                live.require(after)
+            noted = [] if ref[0] == "Service" else fence.annotated(found, MOVED, ways.told(after))
+            epoch = fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", self.epoch)
+            return [epoch, *way.operations(found, after), *noted]
 
         return fence.patch(
             self.kube,
-            "Service",
-            name,
+            *ref,
             decide,
             landed=lambda found: (
-                len(self.patches) > tried and epoch_of(found) == self.epoch and self._selects(found, wanted)
+                len(self.patches) > tried and epoch_of(found) == self.epoch and LiveObject(way, found).holds(after)
             ),
             manager=MANAGER,
-            sent=lambda ops: self.patches.append(Patch(name, tuple(ops), clock.micro_timestamp())),
+            sent=lambda ops: self.patches.append(Patch(ref, tuple(ops), clock.micro_timestamp())),
         )
 
-    def require(self, colour: Colour | None) -> None:
-        """Raise ForeignWriteError, naming who wrote it and when, unless all live Services select this colour."""
-        for service in self.services():
-            self._require_selector(service, colour)
+    # --- previews ----------------------------------------------------------------------------------------------------
 
     def preview(self, colour: Colour | None) -> None:
         """Point the preview Services at a colour, or at nobody: an idle preview never answers from live pods."""
         for name in self.live_names:
-            self._preview(f"{name}-preview", _version(colour))
+            self._preview(f"{name}-preview", NOBODY if colour is None else colour.value)
 
     def _preview(self, name: str, wanted: str) -> None:
-
         def decide(_: Obj) -> list[Op]:
             self.held()
             return [{"op": "add", "path": "/spec/selector/version", "value": wanted}]
 
-        fence.patch(
-            self.kube,
-            "Service",
-            name,
-            decide,
-            landed=lambda found: self._selects(found, wanted),
-            manager=MANAGER,
+        def landed(found: Obj) -> bool:
+            selector = found["spec"].get("selector") or {}
+            return bool(selector.get("version") == wanted and selector.get("app") == self.settings.app_name)
+
+        fence.patch(self.kube, "Service", name, decide, landed=landed, manager=MANAGER)
+
+
+def _ref(word: str) -> Ref:
+    """Kind and name of what the journal says that a release moved; a name alone is a Service's."""
+    kind, _, name = word.rpartition("/")
+    return kind or "Service", name
+
+
+def _leave(ref: Ref, settings: Settings) -> str:
+    """How something is taken out of a release's hands without a request lost."""
+    if ref[0] == "Service":
+        return (
+            f"Name it in EXTRA_SERVICES again, or delete it, or give it another selector than "
+            f"app={settings.app_name} with a colour."
         )
-
-    def _selects(self, service: Obj, version: str) -> bool:
-        selector = service["spec"].get("selector") or {}
-        return bool(selector.get("version") == version and selector.get("app") == self.settings.app_name)
-
-    def _require_selector(self, service: Obj, before: Colour | None) -> None:
-        if self._selects(service, _version(before)):
-            return
-        writer = last_writer(service)
-        raise ForeignWriteError(
-            f"Service {service['metadata']['name']} selects {service['spec'].get('selector')}, not "
-            f"{_version(before)!r} as this release read it; {writer} wrote it.",
-            "Find out who moves this Service's traffic besides the release, then start again.",
-        )
-
-
-def switch_operations(selector: Mapping[str, str], epoch: str, version: str) -> list[Op]:
-    """The switch: one value replaced, tested against the whole selector as read and against the epoch."""
-    return [
-        fence.test("/spec/selector", dict(selector)),
-        fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", epoch),
-        {"op": "replace", "path": "/spec/selector/version", "value": version},
-    ]
-
-
-def selected(service: Obj) -> Colour | None:
-    """The colour that a Service selects; None for nobody. Raises ForeignWriteError for a selector of no colour."""
-    try:
-        return live_colour(service)
-    except CannotStartError as error:
-        raise ForeignWriteError(f"{error.sentence} {last_writer(service)} wrote it.", error.remedy) from error
+    by = next(word for word, kind in ways.KINDS.items() if kind == ref[0])
+    return (
+        f"Set SWITCH_BY={by} ROUTE_NAME={ref[1]} again, or let its backends lead to {settings.service_name} itself, "
+        "which serves the same colour."
+    )
 
 
 def epoch_of(obj: Obj) -> str:
@@ -271,27 +315,6 @@ def require_epoch(obj: Obj, epoch: str) -> None:
         f"{kind} {name} belongs to release {epoch_of(obj) or 'of nobody'} now, not to {epoch}.",
         "This release was taken over and changes nothing any more; see `bluegreen status`.",
     )
-
-
-def last_writer(service: Obj) -> str:
-    """Who wrote the selector's version last, and when, as the API server noted it."""
-    owners = _selector_owners(service)
-    strangers = [entry for entry in owners if entry.get("manager") != MANAGER] or owners
-    if not strangers:
-        return "an unknown field manager"
-    latest = max(strangers, key=lambda entry: str(entry.get("time", "")))
-    return f"field manager {latest.get('manager')!r} ({latest.get('operation')}, {latest.get('time', 'time unknown')})"
-
-
-def written_here(service: Obj) -> bool:
-    """Whether a release wrote the selector last, perhaps with others; so it is taken where nothing is noted."""
-    managers = {str(entry.get("manager")) for entry in _selector_owners(service)}
-    return not managers or MANAGER in managers
-
-
-def _selector_owners(service: Obj) -> list[Obj]:
-    entries = service["metadata"].get("managedFields") or []
-    return [entry for entry in entries if "f:selector" in entry.get("fieldsV1", {}).get("f:spec", {})]
 
 
 def slice_pods(slices: Iterable[Obj], *, ready_only: bool = True) -> set[str]:
@@ -316,7 +339,3 @@ def settled(slices: Iterable[Obj], pods: Iterable[Obj]) -> bool:
     """Whether the EndpointSlices hold exactly these pods as far as they are ready, and at least one."""
     wanted = {pod["metadata"]["name"] for pod in pods if pod_ready(pod)}
     return bool(wanted) and slice_pods(slices) == wanted
-
-
-def _version(colour: Colour | None) -> str:
-    return NOBODY if colour is None else colour.value

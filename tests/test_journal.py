@@ -132,3 +132,10 @@ def test_the_history_is_bounded_and_names_a_release_once() -> None:
 def test_a_full_history_fits_a_config_map() -> None:
     closed = record().entering(Step.REVERTING, "x" * 2000).closing("gate-failed")
     assert len(json.dumps([summary(closed)] * HISTORY_LENGTH)) < 100_000
+
+
+def test_what_an_older_version_wrote_of_further_services_is_read() -> None:
+    written = json.loads(record().to_json())
+    written["extra_services"] = "chat-service"
+    del written["moved_besides"]
+    assert Record.from_json(json.dumps(written)).moved_besides == "chat-service"

@@ -139,7 +139,7 @@ def recovered_as_soon_as_free(app: App) -> None:
 
 def test_a_service_that_is_not_named_any_more_stops_a_release(app: App) -> None:
     release = app.release("v1.1.0")
-    with pytest.raises(CannotStartError, match="Service chat-service selects blue"):
+    with pytest.raises(CannotStartError, match="Service chat-service sends live traffic to blue"):
         release.begin()
     release.close()
     assert_all_at(app, Colour.BLUE)

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
-from bluegreen import traffic
+from bluegreen import fence, live_object, traffic
+from bluegreen.colour import Colour
 from bluegreen.localkube.patches import json_patch
 from bluegreen.localkube.status import ApiError
 from bluegreen.traffic import EPOCH, MANAGER, FencedOffError
+from bluegreen.ways import wholly
+from bluegreen.ways.selector import ServiceSelector
 
 Obj = dict[str, Any]
 
 SELECTOR = {"app": "gremlinsai-backend", "version": "blue"}
+BY_SELECTOR = ServiceSelector("gremlinsai-backend")
 
 
 def service(epoch: str = "release-1", **selector: str) -> Obj:
@@ -27,8 +31,14 @@ def service(epoch: str = "release-1", **selector: str) -> Obj:
     }
 
 
+def switch_operations(epoch: str = "release-1") -> list[Obj]:
+    """The patch of a switch from blue to green, as ``Traffic`` sends it."""
+    stamped = fence.test(f"/metadata/annotations/{fence.escaped(EPOCH)}", epoch)
+    return [stamped, *BY_SELECTOR.operations(service(), wholly(Colour.GREEN))]
+
+
 def test_the_switch_changes_one_value_and_nothing_else() -> None:
-    switched = json_patch(service(), traffic.switch_operations(SELECTOR, "release-1", "green"))
+    switched = json_patch(service(), switch_operations())
     assert switched == service(version="green")
 
 
@@ -45,7 +55,7 @@ def test_the_switch_changes_one_value_and_nothing_else() -> None:
 def test_the_switch_is_refused_on_anything_but_what_was_read(found: Obj) -> None:
     before = copy.deepcopy(found)
     with pytest.raises(ApiError):
-        json_patch(found, traffic.switch_operations(SELECTOR, "release-1", "green"))
+        json_patch(found, switch_operations())
     assert found == before
 
 
@@ -53,7 +63,7 @@ def test_a_service_without_an_epoch_is_not_switched() -> None:
     bare = service()
     del bare["metadata"]["annotations"]
     with pytest.raises(ApiError):
-        json_patch(bare, traffic.switch_operations(SELECTOR, "release-1", "green"))
+        json_patch(bare, switch_operations())
     with pytest.raises(FencedOffError):
         traffic.require_epoch(bare, "release-1")
 
@@ -77,12 +87,12 @@ def test_whoever_wrote_the_selector_last_is_named_with_the_time() -> None:
         entry("cloud-controller", "2026-01-04T00:00:00Z", {"f:ports": {}}),
         entry(MANAGER, "2026-01-05T00:00:00Z", {"f:selector": {}}),
     ]
-    assert "kubectl-edit" in traffic.last_writer(found)
-    assert "2026-01-03T00:00:00Z" in traffic.last_writer(found)
+    assert "kubectl-edit" in live_object.last_writer(BY_SELECTOR.owners(found))
+    assert "2026-01-03T00:00:00Z" in live_object.last_writer(BY_SELECTOR.owners(found))
 
 
 def test_a_service_without_managed_fields_names_nobody() -> None:
-    assert "unknown" in traffic.last_writer(service())
+    assert "unknown" in live_object.last_writer(BY_SELECTOR.owners(service()))
 
 
 def pod(name: str, ready: bool = True, leaving: bool = False) -> Obj:

@@ -1,0 +1,51 @@
+"""The ways to switch: by a Service's selector, an Ingress' backends or an HTTPRoute's weights, each behind ``Way``.
+
+Pure: objects of the Kubernetes API in, operations of a JSON patch out. ``traffic`` asks and changes the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bluegreen.ways.backends import Backends, colour_service, colour_services
+from bluegreen.ways.http_route import HttpRoute
+from bluegreen.ways.ingress import IngressBackends
+from bluegreen.ways.protocol import Part, Place, RefusedRouteError, Split, UnclearError, Way
+from bluegreen.ways.selector import ServiceSelector
+from bluegreen.ways.splits import shared, told, whole, wholly
+
+KINDS = {"ingress": "Ingress", "httproute": "HTTPRoute"}
+"""The values of SWITCH_BY that name routes, and the kind of those."""
+
+WEIGHTED = frozenset({"HTTPRoute"})
+"""The kinds of which one object can share traffic out between two colours."""
+
+__all__ = [
+    "KINDS",
+    "WEIGHTED",
+    "Backends",
+    "Part",
+    "Place",
+    "RefusedRouteError",
+    "Split",
+    "UnclearError",
+    "Way",
+    "colour_service",
+    "colour_services",
+    "of",
+    "shared",
+    "told",
+    "whole",
+    "wholly",
+]
+
+
+def of(kind: str, services: Sequence[str], app_name: str, namespace: str) -> Way:
+    """The way that objects of a kind steer live traffic; ``services``: the live Services of the application."""
+    backends = Backends(tuple(services), namespace)
+    ways: dict[str, Way] = {
+        "Service": ServiceSelector(app_name),
+        "Ingress": IngressBackends(backends),
+        "HTTPRoute": HttpRoute(backends),
+    }
+    return ways[kind]

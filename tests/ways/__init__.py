@@ -1,0 +1,1 @@
+"""The ways to switch, as pure functions of objects."""
