@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from bluegreen import clock, confirm, environment, freeze, moves, preflight, recovery, standing
+from bluegreen import clock, confirm, environment, freeze, migrations, moves, preflight, recovery, standing
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
 from bluegreen.confirm import Answer
 from bluegreen.deployments import fingerprint, image_of
 from bluegreen.desk import Desk
 from bluegreen.errors import CannotStartError, HarnessError, LiveHarmedError, TakenOverError, TimeoutExpiredError
+from bluegreen.grammar import shown_image
 from bluegreen.intent import Intent, proven
 from bluegreen.journal import Record, Step
 from bluegreen.kube import NotFound
@@ -77,6 +78,8 @@ class Beginning:
         """Find out what would stop this release, or be refused by the cluster, before anything is changed."""
         if frozen := self.frozen():
             raise CannotStartError(frozen, "Wait until it is over, or say why not: FREEZE_OVERRIDE='the reason'.")
+        if self._intent is not Intent.ROLLBACK:  # what served before needs no newer schema
+            migrations.require(self._desk.kube, self._settings)
         self._missing = preflight.check(self._desk.kube, self._settings, self._id)
         return "the environment is to be set up" if self._missing else "all is there"
 
@@ -118,7 +121,8 @@ class Beginning:
         self.record = self._new_record(live, found)
         preflight.require_room(self._desk.kube, self._desk.deployments, self.record.candidate, self.record.workloads)
         size = self.record.workloads[0].live_replicas
-        return "nobody serves" if live is None else f"{live} serves: {size} pods of {self.record.live_image}"
+        image = shown_image(self.record.live_image)
+        return "nobody serves" if live is None else f"{live} serves: {size} pods of {image}"
 
     def _new_record(self, live: Colour | None, found: Found) -> Record:
         candidate = live.other if live is not None else Colour.BLUE
@@ -192,7 +196,7 @@ class Beginning:
             raise
         except HarnessError as error:
             self.unavailable = error.sentence
-        return f"{record.candidate}: {record.replicas} pods of {record.image}"
+        return f"{record.candidate}: {record.replicas} pods of {shown_image(record.image, record.version)}"
 
     def _require_live_unharmed(self) -> None:
         """After hooks such as a migration: what is live must answer as before, old code on the new schema."""

@@ -305,6 +305,18 @@ def services(value: str) -> str:
     return " ".join(names)
 
 
+def place(value: str) -> str:
+    """Where a document is to be found: a URL, or the path of a file."""
+    if "://" in value:
+        return str(url("https://grafana.example.com/d/abc")(value))
+    return text(value)
+
+
+def places(value: str) -> str:
+    """Several places, separated by blanks."""
+    return " ".join(str(place(one)) for one in value.split())
+
+
 def paths(value: str) -> str:
     """Several paths, separated by blanks."""
     for one in value.split():
@@ -404,6 +416,14 @@ class Image:
     def version(self) -> str:
         """The version its tag states; '' when it has none or one that moves (``latest``)."""
         return "" if self.tag == "latest" else self.tag
+
+
+def shown_image(reference: str, version: str = "") -> str:
+    """A reference as people read it: of a digest its beginning, with the version where that is known."""
+    name, at, digest = reference.partition("@")
+    if not at:
+        return reference
+    return f"{name}@{digest[:19]}{f' ({version})' if version else ''}"
 
 
 def parse_image(value: str) -> Image:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bluegreen.grammar import shown_image
 from bluegreen.journal import Journal, summary
 from bluegreen.kube import Kube
 from bluegreen.settings import Settings
@@ -52,7 +53,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
     outcome = str(entry.get("outcome") or "")
     traffic = "did not move" if outcome != "switched" else f"{entry.get('live') or 'nobody'} -> {entry['candidate']}"
     who = started_by.get("ci_user") or f"{started_by.get('user', '')}@{started_by.get('host', '')}"
-    shown = (entry.get("started_at"), outcome, entry.get("image"), traffic, who)
+    image = shown_image(str(entry.get("image") or ""), str(entry.get("version") or ""))
+    shown = (entry.get("started_at"), outcome, image, traffic, who)
     return (*(str(value or "-") for value in shown), started_by.get("commit", "-")[:12], started_by.get("ci_job", "-"))
 
 

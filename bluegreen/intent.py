@@ -7,7 +7,6 @@ since, was proven there by more than any gate; its health is confirmed, and that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -45,7 +44,7 @@ def intended(settings: Settings, kube: Kube, intent: Intent) -> Settings:
     if intent is Intent.RELEASE:
         return settings
     image, version = _before(settings, kube) if intent is Intent.ROLLBACK else _refused(settings, kube)
-    return replace(settings, docker_image=image, expected_version=version)
+    return settings.releasing(image, version)
 
 
 def _before(settings: Settings, kube: Kube) -> tuple[str, str]:

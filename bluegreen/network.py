@@ -24,6 +24,9 @@ ATTEMPT_TIMEOUT_S = 5  # a choice: inside a cluster an answer takes milliseconds
 RELEASE_LABEL = "bluegreen/release"
 """The label that names the release which a pod, or a Job of a team's, was run for."""
 
+AS_THE_APPLICATION = ("imagePullSecrets", "serviceAccountName", "securityContext", "nodeSelector", "tolerations")
+"""What the pod that asks takes over from the application's pods."""
+
 CANNOT_START = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerError")
 """Waiting reasons of a container that will not start by waiting longer."""
 
@@ -106,10 +109,16 @@ def pod(
     image: str,
     app_name: str,
     arguments: Sequence[str],
-    pull_secrets: Sequence[Obj] = (),
+    like: Mapping[str, Any] | None = None,
     release: str = "",
 ) -> Obj:
-    """The pod that asks. Its labels are its own: no Service selects it, and it counts to no colour."""
+    """The pod that asks. Its labels are its own: no Service selects it, and it counts to no colour.
+
+    ``like``: the specification of the application's pods. It is pulled, placed and confined as they are, or a private
+    registry, or a namespace's rules, would keep it out.
+    """
+    kept = {key: like[key] for key in AS_THE_APPLICATION if key in like} if like else {}
+    confined = ((like or {}).get("containers") or [{}])[0].get("securityContext")
     labels = {"app": f"{app_name}-network-test", **({RELEASE_LABEL: release} if release else {})}
     return {
         "apiVersion": "v1",
@@ -119,7 +128,8 @@ def pod(
             "restartPolicy": "Never",
             "activeDeadlineSeconds": 60,
             "terminationGracePeriodSeconds": 0,
-            "imagePullSecrets": list(pull_secrets),
+            "automountServiceAccountToken": False,
+            **kept,
             "containers": [
                 {
                     "name": "ask",
@@ -129,6 +139,7 @@ def pod(
                         "requests": {"cpu": "10m", "memory": "32Mi"},
                         "limits": {"cpu": "500m", "memory": "128Mi"},
                     },
+                    **({"securityContext": confined} if confined else {}),
                 }
             ],
         },
@@ -143,6 +154,7 @@ def look(
     image: str,
     app_name: str,
     deadline: Deadline,
+    like: Mapping[str, Any] | None = None,
     release: str = "",
 ) -> Seen:
     """Ask for a Service by its DNS name from inside the cluster, on each of its ports.
@@ -157,7 +169,7 @@ def look(
     host = f"{service}.{kube.namespace}.svc"
     name = f"{app_name}-network-test-{uuid.uuid4().hex[:6]}"
     entries = [f"{port}={rest}" for port, rest in paths.items()]
-    kube.create(pod(name, image, app_name, [host, "X-Bluegreen: gate", *entries], release=release))
+    kube.create(pod(name, image, app_name, [host, "X-Bluegreen: gate", *entries], like, release))
     try:
         phase, why = kube.wait(
             "Pod",

@@ -12,6 +12,7 @@ from bluegreen import approval
 from bluegreen.approval import Request
 from bluegreen.colour import Colour, live_colour
 from bluegreen.errors import CannotStartError, HarnessError
+from bluegreen.grammar import shown_image
 from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
 from bluegreen.live_object import Ref
@@ -157,14 +158,15 @@ def _table(overview: Overview) -> list[str]:
 def _row(state: ColourState, live: Colour | None) -> tuple[str, ...]:
     traffic = "live" if state.colour is live else "-"
     ready = f"{state.ready}/{state.desired}"
-    return (state.colour.value, traffic, state.deployment, state.image, ready, state.autoscaler or "-")
+    return (state.colour.value, traffic, state.deployment, shown_image(state.image), ready, state.autoscaler or "-")
 
 
 def _release(record: Record | None) -> str:
     if record is None:
         return "last release: none"
     who = record.started_by.get("user", "")
-    what = f"{record.image} to {record.candidate}, started {record.started_at}{f' by {who}' if who else ''}"
+    image = shown_image(record.image, record.version)
+    what = f"{image} to {record.candidate}, started {record.started_at}{f' by {who}' if who else ''}"
     if record.step is Step.REFUSED:
         return f"last release: {what}; {record.outcome}: {record.reason}; its candidate stays for `bluegreen retry`"
     if record.step is Step.KEPT:

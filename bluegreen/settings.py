@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -410,6 +410,15 @@ SETTINGS: tuple[Setting, ...] = (
         "An image known to be bad, which `bluegreen selftest` expects the gate to refuse; the sample's when embedded.",
         "REFERENCE",
     ),
+    Setting(
+        "PIN_IMAGE",
+        grammar.one_of("auto", "require", "off"),
+        "auto",
+        "Whether the image is deployed by the digest that its registry states: auto (where the registry can be asked; "
+        "an image that is not there is refused), require (nothing else is released), or off (the registry is not "
+        "asked).",
+        "WORD",
+    ),
     Setting("MANIFESTS", grammar.directory, None, "A directory of YAML files that replace the built-in ones.", "DIR"),
     Setting(
         "ACCESS",
@@ -427,6 +436,36 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "MIGRATION_TIMEOUT", grammar.seconds(1, 600), "600", "How long the migration may take, in seconds.", _SECONDS
+    ),
+    Setting(
+        "MIGRATION_JOB",
+        grammar.subdomain,
+        None,
+        "A Job in the namespace, run by others, that must have completed before a release begins.",
+        "NAME",
+    ),
+    Setting(
+        "MIGRATION_COMMAND",
+        grammar.command,
+        None,
+        "A command, run where the release runs, that ends with 0 when the migrations are done; with any other code no "
+        "release begins.",
+        "COMMAND",
+    ),
+    Setting(
+        "DASHBOARDS",
+        grammar.places,
+        None,
+        "Where a person watches a release, as URLs or files separated by blanks; `bluegreen preflight` looks whether "
+        "they are there.",
+        "PLACES",
+    ),
+    Setting(
+        "ROLLBACK_PLAN",
+        grammar.place,
+        None,
+        "The plan for going back, as a URL or a file; `bluegreen preflight` looks whether it is there.",
+        "PLACE",
     ),
     Setting(
         "APPROVAL",
@@ -546,10 +585,15 @@ class Settings:
     tls_secret: str
     network_test_image: str
     selftest_image: str
+    pin_image: str
     manifests: Path | None
     access: str
     migration: Path | None
     migration_timeout: float
+    migration_job: str
+    migration_command: str
+    dashboards: str
+    rollback_plan: str
     approval: str
     approval_timeout: float
     freeze: str
@@ -607,6 +651,11 @@ class Settings:
     def image(self) -> grammar.Image:
         """The image to release, taken apart."""
         return grammar.parse_image(self.docker_image)
+
+    def releasing(self, reference: str, version: str) -> Settings:
+        """The same for another image: what asks from inside the cluster is that image too, unless another is set."""
+        asks = reference if self.network_test_image == self.docker_image else self.network_test_image
+        return replace(self, docker_image=reference, expected_version=version, network_test_image=asks)
 
     def public(self) -> dict[str, Any]:
         """Everything but the secrets, by the settings' names, as plain JSON values: for reports and workers."""
@@ -742,6 +791,10 @@ def _check_together(
     if not {"SERVICE_NAME", "EXTRA_SERVICES"} & refused:
         _check_services(values["service_name"], values["extra_services"].split(), mistakes)
     _check_image(values, refused, mistakes, required=image_required)
+    if values["migration"] and (elsewhere := values["migration_job"] or values["migration_command"]):
+        why = "MIGRATION is run by the release itself, so it cannot be done before."
+        name = "MIGRATION_JOB" if values["migration_job"] else "MIGRATION_COMMAND"
+        mistakes.append(Mistake(name, elsewhere, why, "Leave one of the two out."))
 
 
 def _check_services(main: str, extra: list[str], mistakes: list[Mistake]) -> None:

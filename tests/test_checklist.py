@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bluegreen import checklist, settings
-from bluegreen.checklist import Answer, Row
+from bluegreen.checklist import Answer, Row, papers, room
+from bluegreen.errors import InputError
 from bluegreen.kube import Kube, connect_handle
 from bluegreen.localkube import Cluster
 from tests import account
@@ -24,21 +28,12 @@ def test_only_what_is_missing_fails_and_a_remedy_stands_below_its_row() -> None:
         ["unknown", "image", "a", "tag"],
         ["->", "Pin", "it."],
     ]
+    assert checklist.text([Row("plan", Answer.OK, "here\nthere")]).splitlines()[1].split() == ["there"]
 
 
 def test_every_verb_of_a_rule_is_asked_for_by_itself() -> None:
     rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get", "list"], "resourceNames": ["a"]}
     assert list(checklist.wishes([rule])) == [("get", "", "pods", "log", "a"), ("list", "", "pods", "log", "a")]
-
-
-@pytest.mark.parametrize(
-    ("reference", "said"),
-    [("", "not set"), ("team/app:v1", "can move"), (f"team/app@sha256:{'a' * 64}", "pinned to a digest")],
-)
-def test_a_digest_is_told_from_a_tag_and_the_registry_is_claimed_by_neither(reference: str, said: str) -> None:
-    row = checklist.image(reference)
-    assert said in row.found
-    assert row.answer is Answer.UNKNOWN
 
 
 @pytest.fixture
@@ -54,7 +49,10 @@ def test_an_administrator_may_everything_and_looking_sets_nothing_up(kube: Kube)
     wanted = settings.load({"NAMESPACE": kube.namespace, "DOCKER_IMAGE": "gremlinsai/backend:v1.0.0"})
     rows = {row.what: row for row in checklist.read(kube, wanted)}
     assert rows["permissions"].answer is Answer.OK, rows
-    ready = rows["settings, objects, quotas"]
+    assert rows["image"].answer is Answer.NOT_ASKED
+    assert rows["capacity"].answer is Answer.OK, rows
+    assert rows["migrations"].answer is rows["dashboards"].answer is rows["rollback plan"].answer is Answer.UNKNOWN
+    ready = rows["settings, objects"]
     assert ready.answer is Answer.OK
     assert "a release sets up" in ready.found
     assert kube.get("Service", "gremlinsai-service") is None  # nothing was changed
@@ -63,9 +61,10 @@ def test_an_administrator_may_everything_and_looking_sets_nothing_up(kube: Kube)
 def test_a_cluster_that_is_not_set_up_says_so(kube: Kube, cluster: Cluster) -> None:
     given = {"CLUSTER": cluster.context, "NAMESPACE": kube.namespace, "DOCKER_IMAGE": "gremlinsai/backend:v1.0.0"}
     rows = checklist.read(kube, settings.load(given))
-    assert rows[-1].answer is Answer.MISSING
-    assert "is not set up" in rows[-1].found
-    assert "bluegreen setup" in rows[-1].remedy
+    ready = next(row for row in rows if row.what == "settings, objects")
+    assert ready.answer is Answer.MISSING
+    assert "is not set up" in ready.found
+    assert "bluegreen setup" in ready.remedy
     assert not checklist.passed(rows)
 
 
@@ -79,7 +78,9 @@ def test_the_release_account_may_all_that_its_role_lists_and_a_verb_taken_away_i
     try:
         rows = checklist.read(releasing, wanted)
         assert checklist.passed(rows), checklist.text(rows)
-        assert all(row.answer is Answer.OK for row in rows if row.what != "image"), checklist.text(rows)
+        fine = {row.what for row in rows if row.answer is Answer.OK}
+        assert fine == {"API", "permissions", "settings, objects", "capacity"}, checklist.text(rows)
+        assert "may not list nodes" in checklist.text(rows)
         role = kube.get("Role", f"{wanted.app_name}-release")
         assert role is not None
         at = next(i for i, rule in enumerate(role["rules"]) if rule["resources"] == ["services"])
@@ -90,3 +91,69 @@ def test_the_release_account_may_all_that_its_role_lists_and_a_verb_taken_away_i
         assert permissions.found == "may not patch services"
     finally:
         releasing.close()
+
+
+# --- rows by themselves -----------------------------------------------------------------------------------------------
+
+
+def test_a_room_that_is_too_small_is_missing_unless_nodes_come_by_themselves() -> None:
+    node: dict[str, Any] = {"metadata": {"name": "n"}}
+    assert room.judged(0, [node], [{}], []).answer is Answer.OK
+    assert "not looked at" in room.judged(0, [node], [{"affinity": {"podAntiAffinity": {}}}], []).found
+    assert room.judged(1, [node], [{}], []).answer is Answer.MISSING
+    node["metadata"]["labels"] = {"karpenter.sh/nodepool": "default"}
+    assert room.judged(1, [node], [{}], []).answer is Answer.UNKNOWN
+
+
+def test_a_colour_that_no_node_has_room_for_is_missing(kube: Kube) -> None:
+    given = {"NAMESPACE": kube.namespace, "DOCKER_IMAGE": "gremlinsai/backend:v1.0.0", "REPLICAS": "2"}
+    row = room.row(kube, settings.load({**given, "MEMORY_REQUEST": "900Ti", "MEMORY_LIMIT": "900Ti"}))
+    assert row.answer is Answer.MISSING
+    assert "2 more pods of blue, no ResourceQuota; the node has no room for 2 of 2 pods" in row.found
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"pods": "1"}}}
+    kube.create(quota)
+    row = room.row(kube, settings.load(given))
+    assert row.answer is Answer.MISSING
+    assert "ResourceQuota q allows pods 1" in row.found
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    """A web server: each path answers with the status that it names."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(int(self.path.strip("/")))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_dashboards_and_the_plan_are_looked_for_where_the_settings_say(pages: str, tmp_path: Path) -> None:
+    plan, empty = tmp_path / "plan.md", tmp_path / "empty.md"
+    plan.write_text("go back")
+    empty.write_text("")
+
+    def answers(dashboards: str, plan: object) -> list[Answer]:
+        return [
+            row.answer for row in papers.rows(settings.load({"DASHBOARDS": dashboards, "ROLLBACK_PLAN": str(plan)}))
+        ]
+
+    assert answers(f"{pages}/200 {pages}/401", plan) == [Answer.OK, Answer.OK]
+    assert answers(f"{pages}/200 {pages}/404", empty) == [Answer.MISSING, Answer.MISSING]
+    assert answers(f"{pages}/503", tmp_path / "none") == [Answer.MISSING, Answer.MISSING]
+    assert papers.look("http://127.0.0.1:1/x")[0] is False
+
+
+def test_a_place_may_not_hold_a_password() -> None:
+    with pytest.raises(InputError, match="holds a user or a password") as refused:
+        settings.load({"DASHBOARDS": "https://a:hush@grafana.example.com/d/1"})
+    assert "hush" not in str(refused.value)

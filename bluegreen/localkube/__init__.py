@@ -35,6 +35,7 @@ __all__ = [
     "Options",
     "add_image",
     "find",
+    "is_embedded",
     "list_images",
     "missing",
     "names",
@@ -42,6 +43,15 @@ __all__ = [
     "start",
     "stop",
 ]
+
+
+VERSION_MARK = "+localkube"
+"""What the version that an embedded cluster states ends with."""
+
+
+def is_embedded(git_version: str) -> bool:
+    """Whether the version that a server states is an embedded cluster's, under whatever name it is connected to."""
+    return git_version.endswith(VERSION_MARK)
 
 
 @dataclass(frozen=True)

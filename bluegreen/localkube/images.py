@@ -126,6 +126,8 @@ class Images:
     def resolve(self, text: str) -> Image | None:
         """The image of that reference, or None where there is none. Raises InvalidReferenceError."""
         reference = parse(text)
+        if (named := self.registered().get(str(reference))) is not None:  # perhaps by the digest of its registry
+            return named
         tagged = str(replace(reference, digest="", tag=reference.tag or "latest"))
         image = self.registered().get(tagged) or _sample(reference) or _pause(reference)
         if image is None or reference.digest not in ("", image.digest):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ SETTINGS = pytest.StashKey["Settings"]()
 @pytest.fixture(scope="session")
 def settings(pytestconfig: pytest.Config, release: Handle) -> Settings:
     """The settings of this run (``bluegreen.settings.Settings``, frozen), with the image and version under test."""
-    return replace(pytestconfig.stash[SETTINGS], docker_image=release.image, expected_version=release.version)
+    return pytestconfig.stash[SETTINGS].releasing(release.image, release.version)
 
 
 @pytest.fixture(scope="session")

@@ -125,6 +125,7 @@ class Owner:
     def _new_release(self) -> Release:
         from bluegreen.intent import Intent, intended
         from bluegreen.kube import connect
+        from bluegreen.pinning import pinned
         from bluegreen.release import Release
 
         self.progress(f"cluster {self.settings.cluster}")
@@ -133,6 +134,9 @@ class Owner:
             self.progress(remark)
         intent = Intent(self.intent)
         self.settings = intended(self.settings, kube, intent)
+        if intent is Intent.RELEASE:  # what served before, or was refused, is named as it was deployed
+            self.settings, said = pinned(kube, self.settings)
+            self.progress(said)
         return Release(self.settings, kube, out_dir=self.run_dir, progress=self.progress, intent=intent)
 
     # -- going on ---------------------------------------------------------------------------------------------------

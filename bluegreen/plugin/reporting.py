@@ -109,7 +109,9 @@ class Reporting:
     def title(self, owner: Owner | Validation) -> str:
         """The report's title."""
         outcome = str(owner.outcome or "not finished")
-        return f"{self.record.get('image', '')}: {outcome}".strip(": ")
+        from bluegreen.report import words
+
+        return f"{words.image(self.record)}: {outcome}".strip(": ")
 
     def html(self) -> str:
         """Everything that stands above the table of tests."""
@@ -122,12 +124,14 @@ class Reporting:
     # -- the last lines ---------------------------------------------------------------------------------------------
     def say(self, terminal: Any, owner: Owner | Validation) -> None:
         """Print the verdict, why, where traffic goes, and where the report is."""
+        from bluegreen.report import words
+
         outcome = owner.outcome
         if outcome is None:
             return
         good = exit_code(outcome) == 0
         facts = {
-            "image": self.record.get("image", self.settings.docker_image),
+            "image": words.image(self.record) or self.settings.docker_image,
             "candidate": self.record.get("candidate", ""),
         }
         terminal.write_sep("=", "release", bold=True)

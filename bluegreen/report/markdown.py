@@ -16,7 +16,7 @@ def markdown(record: Mapping[str, Any]) -> str:
 
 def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     announced = words.banner(record)
-    yield f"# {announced.title}: {_cell(record.get('image') or 'release')}"
+    yield f"# {announced.title}: {_cell(words.image(record) or 'release')}"
     yield f"\n{announced.sentence}"
     if record.get("reason"):
         yield "\n" + "\n".join(f"> {line}" for line in str(record["reason"]).splitlines())

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bluegreen.grammar import shown_image
+
 
 @dataclass(frozen=True)
 class Banner:
@@ -38,11 +40,16 @@ def banner(record: Mapping[str, Any]) -> Banner:
     """The announcement of a record, its sentence filled in."""
     found = BANNERS.get(str(record.get("outcome")), UNKNOWN)
     filled = found.sentence.format(
-        image=record.get("image") or "The image",
+        image=image(record) or "The image",
         candidate=record.get("candidate") or record.get("colour_after") or "the new colour",
         before=record.get("colour_before") or "nobody",
     )
     return Banner(found.tone, found.title, filled)
+
+
+def image(record: Mapping[str, Any]) -> str:
+    """The image as people read it; the whole reference stands among the facts."""
+    return shown_image(str(record.get("image") or ""), str(record.get("version") or ""))
 
 
 def traffic(record: Mapping[str, Any]) -> str:

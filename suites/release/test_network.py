@@ -68,6 +68,7 @@ def seen(target: Target, settings: Settings) -> network.Seen:
         image=image,
         app_name=release.app_name,
         deadline=deadline,
+        like=target.deployment()["spec"]["template"]["spec"],
         release=release.release_id,
     )
 
