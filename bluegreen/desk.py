@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ from typing import Any
 from bluegreen import jobs
 from bluegreen.access import Access
 from bluegreen.deployments import Deployments
-from bluegreen.errors import HarnessError
+from bluegreen.errors import HarnessError, NeedsPersonError
 from bluegreen.hooks import StepHooks
 from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
 from bluegreen.lock import Lock
+from bluegreen.observability import Observers
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
 from bluegreen.traffic import Traffic
@@ -36,6 +39,7 @@ class Desk:
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # by colour
     drain: dict[str, Any] = field(default_factory=dict)
     hooks: StepHooks = field(default_factory=StepHooks)
+    observers: Observers = field(default_factory=Observers)
     moved: list[dict[str, Any]] = field(default_factory=list)  # each confirmed move forward, and back in a rehearsal
 
     @property
@@ -66,3 +70,19 @@ class Desk:
         jobs.sweep(self.kube, self.record.id)
         self.journal.close(outcome)
         self.hooks.entering(Step.CLOSED)
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Whatever happens inside, leave the desk tidy: nothing runs on, the lock is free, observers are told.
+
+        That a person is needed is told to them too.
+        """
+        try:
+            yield
+        except NeedsPersonError as error:
+            self.observers.person(str(error))
+            raise
+        finally:
+            self.access.close()
+            self.lock.release()
+            self.observers.close()

@@ -391,6 +391,14 @@ def output_directory(value: str) -> Path:
     return path
 
 
+def output_file(value: str) -> Path:
+    """A file that is there or can be made."""
+    path = Path(value).expanduser()
+    if path.is_dir():
+        raise Refused("it is a directory.", "Name a file.")
+    return path
+
+
 # --- images ---------------------------------------------------------------------------------------------------
 
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])"

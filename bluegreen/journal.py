@@ -213,10 +213,18 @@ class Journal:
     """The ConfigMap and its present record, for one writer. Not for two threads at once."""
 
     def __init__(
-        self, kube: Kube, settings: Settings, writer: str = "", held: Callable[[], None] = lambda: None
+        self,
+        kube: Kube,
+        settings: Settings,
+        writer: str = "",
+        held: Callable[[], None] = lambda: None,
+        told: Callable[[Record], None] = lambda _: None,
     ) -> None:
-        """``held`` raises when the lock is lost: asked after each look at what is there, before it is changed."""
-        self._kube, self._writer, self._held = kube, writer, held
+        """``held`` raises when the lock is lost: asked after each look at what is there, before it is changed.
+
+        ``told`` hears of each step once it is written down.
+        """
+        self._kube, self._writer, self._held, self._told = kube, writer, held, told
         self._labels = {"app": settings.app_name, "app.kubernetes.io/managed-by": "bluegreen"}
         self._app = settings.app_name
         self.name = f"{settings.app_name}-release-journal"
@@ -290,6 +298,7 @@ class Journal:
             return [{"op": "add", "path": "/data", "value": data}]
 
         self._seen = self._patch(self._seen, decide, data)
+        self._told(record)
         return record
 
     def _with_workloads(self, record: Record) -> Record:

@@ -23,6 +23,7 @@ from bluegreen.journal import Journal, Step
 from bluegreen.kube import Kube
 from bluegreen.live_object import LiveObject, Ref
 from bluegreen.lock import Lock
+from bluegreen.observability import observers
 from bluegreen.probe.result import REHEARSE_BACK, REHEARSE_FORWARD, SWITCH
 from bluegreen.settings import Settings
 from bluegreen.steps import Steps
@@ -48,16 +49,18 @@ class HalfSwitchedError(HarnessError):
 
 def desk(kube: Kube, settings: Settings, out_dir: Path, release_id: str, lock: Lock, steps: Steps) -> Desk:
     """A desk for the holder of this release's epoch."""
+    watching = observers(kube, settings, steps, steps.progress)
     return Desk(
         kube=kube,
         settings=settings,
         out_dir=out_dir,
         lock=lock,
-        journal=Journal(kube, settings, release_id, lock.check),
+        journal=Journal(kube, settings, release_id, lock.check, watching.entered),
         traffic=Traffic(kube, settings, release_id, lock.check),
         deployments=Deployments(kube, settings, release_id, lock.check),
         access=Access(kube, settings),
         steps=steps,
+        observers=watching,
     )
 
 

@@ -85,16 +85,14 @@ def recover(settings: Settings, kube: Kube, progress: Callable[[str], None] = pr
         return "Nothing to recover: there never was a release here."
     run_id = new_id()
     lock = Lock(kube, settings, identity(run_id, "recover"))
+    desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-recover", run_id, lock, Steps(progress))
     lock.take()
-    try:
-        desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-recover", run_id, lock, Steps(progress))
+    with desk.attended():
         try:
             done = claim_and_mend(desk)
         except KeyboardInterrupt:  # what was begun is done before this ends: half mended is no state to leave
             mend(desk)
             raise
-    finally:
-        lock.release()
     left = desk.journal.record
     kept = f" {keeping(left)}" if left is not None and left.step is Step.KEPT else ""
     return f"Recovered: {done}." if done else f"Nothing to recover: the last release is over.{kept}"
@@ -120,13 +118,10 @@ def retire_kept(
         return keeping(record)
     run_id = new_id()
     lock = Lock(kube, settings, identity(run_id, "retire"))
-    lock.take()
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-retire", run_id, lock, Steps(progress))
-    try:
+    lock.take()
+    with desk.attended():
         done = claim_and_mend(desk, leave=lambda left: bool(left.kept_for_s) and not now)
-    finally:
-        desk.access.close()
-        lock.release()
     return f"Retired: {done}." if done else "Nothing to retire: another run was faster."
 
 

@@ -68,6 +68,7 @@ class Release:
         self.switched = False  # whether live traffic was moved to the candidate at some time in this release
         self._beginning = Beginning(self.desk, self.id, self.started_at, intent)
         self._result: ProbeResult | None = None
+        self.desk.observers.felt = self._probe_result
         self._found_bad_s = 0.0  # when the way back was decided on, monotonic; 0 without one
         self._unsettled: Deadline | None = None  # until when endpoints and ready pods may differ
 
@@ -194,11 +195,16 @@ class Release:
         turns[how]()
         return Outcome(self.desk.record.outcome) if phase is not None else outcome
 
-    def close(self) -> None:
+    def settle(self) -> None:
         """Stop the probe and free the lock: whoever mends what is left need not wait for it. May be called again."""
         self._stop_probe()
         self.lock.release()
         self.desk.access.close()
+
+    def close(self) -> None:
+        """Settle, and let the observers deliver what they have. May be called again."""
+        self.settle()
+        self.desk.observers.close()
 
     # --- what the report needs ---------------------------------------------------------------------------------------
 

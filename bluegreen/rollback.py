@@ -39,20 +39,18 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
     """
     run_id = recovery.new_id()
     lock = Lock(kube, settings, recovery.identity(run_id, "rollback"))
-    lock.take()
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-rollback", run_id, lock, Steps(progress))
-    try:
-        recovery.claim_and_mend(desk, leave=lambda left: left.step is Step.KEPT)
-        found = moves.claim(desk)
-        record = _record(desk, run_id, found)
-        desk.journal.open(record)
-        _run(desk, record)
-    except KeyboardInterrupt:
-        recovery.mend(desk)
-        raise
-    finally:
-        desk.access.close()
-        lock.release()
+    lock.take()
+    with desk.attended():
+        try:
+            recovery.claim_and_mend(desk, leave=lambda left: left.step is Step.KEPT)
+            found = moves.claim(desk)
+            record = _record(desk, run_id, found)
+            desk.journal.open(record)
+            _run(desk, record)
+        except KeyboardInterrupt:
+            recovery.mend(desk)
+            raise
     return f"Rolled back: live traffic is at {record.candidate} ({record.image}), with {record.replicas} pods."
 
 

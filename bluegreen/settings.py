@@ -505,6 +505,42 @@ SETTINGS: tuple[Setting, ...] = (
         "After so many seconds without a sign of life a release's lock may be taken over.",
         _SECONDS,
     ),
+    Setting(
+        "METRICS_FILE",
+        grammar.output_file,
+        None,
+        "A file that the release's own metrics are written to at each step, for Prometheus' node exporter (*.prom).",
+        "FILE",
+    ),
+    Setting(
+        "PUSHGATEWAY_URL",
+        grammar.url("http://pushgateway:9091"),
+        None,
+        "The Pushgateway that the release's own metrics are pushed to at each step.",
+        "URL",
+    ),
+    Setting(
+        "METRICS_PORT",
+        grammar.whole(1, 65535, 9464),
+        None,
+        "A port of 127.0.0.1 where the release's own metrics can be scraped while it runs.",
+        "PORT",
+    ),
+    Setting(
+        "OTLP_ENDPOINT",
+        grammar.url("http://collector:4318"),
+        None,
+        "The OpenTelemetry collector (OTLP over HTTP) that a trace of the release is sent to, one span a step; needs "
+        "the extra `traces`.",
+        "URL",
+    ),
+    Setting(
+        "NOTIFY_URL",
+        grammar.url("https://hooks.example.com/services/T0/B0/xyz"),
+        None,
+        "A webhook that takes Slack's messages: told of the start, of the outcome, and when a person is needed.",
+        secret=True,
+    ),
     Setting("DB_HOST", grammar.hostname, None, "The database's host.", _HOST),
     Setting("DB_PORT", grammar.whole(1, 65535, 5432), "5432", "The database's port.", "PORT"),
     Setting("DB_NAME", grammar.text, None, "The database's name."),
@@ -601,6 +637,10 @@ class Settings:
     gate_only: bool
     reports_dir: Path
     lease_duration: float
+    metrics_file: Path | None
+    pushgateway_url: str
+    metrics_port: int | None
+    otlp_endpoint: str
     db_host: str
     db_port: int
     db_name: str
@@ -616,6 +656,7 @@ class Settings:
     encryption_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     prometheus_token: str = field(repr=False)
+    notify_url: str = field(repr=False)
 
     @property
     def embedded(self) -> bool:

@@ -304,8 +304,9 @@ def test_rollback_without_anything_before_cannot_start(app: App) -> None:
 
 def test_no_secret_is_in_anything_that_a_refused_release_leaves(app: App) -> None:
     canaries = {setting.name: f"canary-{setting.name.lower()}-5f2e" for setting in SETTINGS if setting.secret}
-    app.released("v1.0.0", **canaries)
-    release = app.release("v1.1.0", **canaries)
+    given = canaries | {"NOTIFY_URL": f"http://127.0.0.1:9/{canaries['NOTIFY_URL']}"}
+    app.released("v1.0.0", **given)
+    release = app.release("v1.1.0", **given)
     release.begin()
     release.revert("refused as asked")
     release.close()

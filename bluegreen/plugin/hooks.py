@@ -61,12 +61,14 @@ class Context:
         """
         from bluegreen import approval
 
+        asked = question or f"may {self.settings.docker_image} go on to {step}?"
+        self.release.desk.observers.person(f"{asked} Answer with `bluegreen approve`, or `--refuse`.")
         return approval.wait(
             self.cluster,
             self.settings,
             self.release.id,
             step,
-            question=question or f"may {self.settings.docker_image} go on to {step}?",
+            question=asked,
             timeout_s=self.settings.approval_timeout if timeout_s is None else timeout_s,
             look=self.release.look,
             tell=self.progress,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bluegreen.clock import Deadline
 from bluegreen.errors import (
@@ -330,10 +330,19 @@ class Owner:
         """Stop everything that runs beside the tests."""
         self._over.set()
         if self.release is not None:
+            self.release.settle()
+
+    def announce(self, result: Mapping[str, Any]) -> None:
+        """Tell whoever watches from outside how it ended (``release.json``; empty when nothing was begun)."""
+        if self.release is not None:
+            if result:
+                self.release.desk.observers.result(result)
             self.release.close()
 
     def _end(self, outcome: Outcome, problem: str) -> None:
         self.outcome, self.problem = outcome, problem
+        if outcome is Outcome.NEEDS_PERSON and self.release is not None:
+            self.release.desk.observers.person(problem)
         if self._calls is not None:
             self._calls.outcome(str(outcome), problem)
 

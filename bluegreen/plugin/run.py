@@ -230,6 +230,7 @@ class Owning:
             self.reporting.discard()
         else:
             self.reporting.write(self.owner)
+        self.owner.announce(self.reporting.record)
         if self.owner.outcome is not None:
             session.exitstatus = exit_code(self.owner.outcome)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock
 from bluegreen.colour import live_colour
@@ -120,6 +120,9 @@ class Validation:
 
     def close(self) -> None:
         """Nothing runs beside the tests."""
+
+    def announce(self, result: Mapping[str, Any]) -> None:
+        """Nobody watches from outside: nothing changes."""
 
     def catch_signals(self) -> None:
         """SIGTERM ends the run as Ctrl-C does."""

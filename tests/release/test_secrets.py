@@ -26,11 +26,14 @@ from .conftest import App
 
 V1, V2 = "gremlinsai/backend:v1.0.0", "gremlinsai/backend:v1.1.0"
 
-THE_HARNESS_S_OWN = ("PROMETHEUS_TOKEN",)
+THE_HARNESS_S_OWN = ("PROMETHEUS_TOKEN", "NOTIFY_URL")
 """Secrets that no application gets: they are in no Secret either."""
 
 CANARIES = {setting.name: f'7Qx-{setting.name.lower()}+/"&é-5f2e' for setting in SETTINGS if setting.secret}
 """With characters that URLs, JSON, HTML and shells write otherwise."""
+
+GIVEN = CANARIES | {"NOTIFY_URL": f"http://127.0.0.1:9/{CANARIES['NOTIFY_URL']}"}
+"""The settings' values: of a URL the canary is the path."""
 
 
 def forms(value: str) -> set[str]:
@@ -98,7 +101,7 @@ def watched(left: Left) -> Iterator[None]:
 def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     """A good release, a refused one and a killed one that was recovered, on a cluster that writes an audit log."""
     with localkube.running("secrets", audit=True) as cluster:
-        left = Left(App(cluster, tmp_path_factory.mktemp("secrets"), **CANARIES))
+        left = Left(App(cluster, tmp_path_factory.mktemp("secrets"), **GIVEN))
         with watched(left):
             _release(left)
         yield left
@@ -114,8 +117,8 @@ def _release(left: Left) -> None:
     app.kube.wait("Pod", lambda pods: pods or None, labels="version=green", deadline=Deadline(60), awaited="pods")
     killed.kill()
     left.outputs |= {"good": good.output, "refused": refused.output, "killed": killed.communicate()[0]}
-    left.outputs["unreachable"] = app.release(V2, CLUSTER="far", KUBECONFIG=str(_far(app.folder)), **CANARIES).output
-    left.outputs["mistaken"] = app.release(V2, REPLICAS="many", **CANARIES).output
+    left.outputs["unreachable"] = app.release(V2, CLUSTER="far", KUBECONFIG=str(_far(app.folder)), **GIVEN).output
+    left.outputs["mistaken"] = app.release(V2, REPLICAS="many", **GIVEN).output
     deadline = Deadline(30)
     while (done := app.command("recover")).returncode != 0:
         assert not deadline.expired, done.stdout + done.stderr
@@ -200,6 +203,7 @@ def test_only_whoever_needs_them_has_them_in_its_environment(left: Left) -> None
     assert any("localkube" in line for line in left.looked_at)
     # the last two: what xdist's workers are, and the preStop hook of the application's containers
     needing = ("pytest", "bluegreen.cli", "bluegreen.sample", "exec(eval(sys.stdin", "sleep 2")
+    needing += ("uname -p",)  # by which Python itself asks for the processor's name, for a moment
     assert {line for line in left.environments if not any(word in line for word in needing)} == set()
     harness = ("bluegreen.probe", "locust", "bluegreen.localkube.daemon")
     assert {line for line in left.environments if any(word in line for word in harness)} == set()
