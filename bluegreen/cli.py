@@ -7,6 +7,7 @@ exit code, never a traceback; what a release's exit codes mean stands in ``verdi
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import signal
 import sys
@@ -70,6 +71,7 @@ def _interrupt_once() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+        atexit.register(signal.signal, number, signal.SIG_IGN)  # or Python's end makes its exit code the signal's
 
 
 # -- arguments -------------------------------------------------------------------------------------------------------

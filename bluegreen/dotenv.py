@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bluegreen import files
 from bluegreen.errors import InputError, Mistake
 
 _LINE = re.compile(r"(?:export\s+)?(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
@@ -15,10 +16,9 @@ _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\"": '"', r"\\": "\\"}
 def read(path: Path) -> dict[str, str]:
     """The settings of a file. Raises ``InputError`` naming each line that says nothing; never shows its text."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
-        raise InputError([Mistake(str(path), None, f"it cannot be read: {reason}.", "Mend or remove it.")]) from None
+        lines = files.read_text(path).splitlines()
+    except files.UnreadableError as problem:
+        raise InputError([Mistake(str(path), None, f"it cannot be read: {problem}.", "Mend or remove it.")]) from None
     found: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for number, line in enumerate(lines, start=1):

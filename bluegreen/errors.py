@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_OF_A_VALUE, MOST_OF_A_REASON = 300, 4000
+"""Characters of a wrong value, and of what is wrong with it, that a message shows; a choice: more hides the rest."""
+
+
+def readable(text: str, most: int) -> str:
+    """A text that any terminal can show, no longer than that: bytes that are no text are escaped, the middle is cut."""
+    clean = text.encode("utf-8", "backslashreplace").decode()
+    if len(clean) <= most:
+        return clean
+    half = most // 2
+    return f"{clean[:half]}[... {len(clean) - 2 * half:,} characters ...]{clean[-half:]}"
+
 
 class HarnessError(Exception):
     """The root of all errors of this project.
@@ -32,8 +44,8 @@ class Mistake:
     remedy: str
 
     def __str__(self) -> str:
-        shown = "" if self.value is None else f"={self.value!r}"
-        return f"{self.setting}{shown}: {self.why} {self.remedy}".strip()
+        shown = "" if self.value is None else f"={readable(repr(self.value), MOST_OF_A_VALUE)}"
+        return f"{self.setting}{shown}: {readable(self.why, MOST_OF_A_REASON)} {self.remedy}".strip()
 
 
 class InputError(HarnessError):

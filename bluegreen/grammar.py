@@ -6,6 +6,7 @@ touches a file or a cluster, or repeats the text that it refuses (it might be a 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -353,41 +354,66 @@ def metrics(value: str) -> str:
     return " ".join(value.split())
 
 
+def _path(value: str) -> Path:
+    """A path with its ``~`` replaced. Raises ``Refused`` for one that the file system cannot even look for."""
+    try:
+        path = Path(value).expanduser()
+        path.is_dir()
+    except RuntimeError:
+        raise Refused("there is no home directory of that user.", "Write the whole path.") from None
+    except (OSError, ValueError) as problem:  # too long, or not to be encoded
+        why = getattr(problem, "strerror", None) or "the file system cannot hold such a name"
+        raise Refused(f"it cannot be looked for: {why}.", "Name a path that can exist.") from None
+    return path
+
+
+def _readable_file(path: Path) -> Path:
+    """An ordinary file that is there and may be read: a pipe or a device would be read for ever."""
+    if not path.exists():
+        raise Refused("there is no such file.", "Name a file that exists, or leave the setting out.")
+    if not path.is_file():
+        raise Refused("it is a directory, a pipe or a device.", "Name an ordinary file.")
+    if not os.access(path, os.R_OK):
+        raise Refused("it may not be read.", "Give whoever runs this the right to read it.")
+    return path
+
+
 def directory(value: str) -> Path:
-    """A directory that is there."""
-    path = Path(value).expanduser()
+    """A directory that is there and may be read."""
+    path = _path(value)
     if not path.is_dir():
         raise Refused("there is no such directory.", "Name a directory that exists, or leave the setting out.")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise Refused("it may not be read.", "Give whoever runs this the right to read it.")
     return path
 
 
 def file(value: str) -> Path:
-    """A file that is there."""
-    path = Path(value).expanduser()
-    if not path.is_file():
-        raise Refused("there is no such file.", "Name a file that exists, or leave the setting out.")
-    return path
+    """An ordinary file that is there."""
+    return _readable_file(_path(value))
 
 
 def existing_file(*endings: str) -> Parse:
-    """A file that is there, with one of these endings."""
+    """An ordinary file that is there, with one of these endings."""
 
     def parse(value: str) -> Path:
-        path = Path(value).expanduser()
+        path = _path(value)
         if path.suffix not in endings:
             raise Refused("its name says neither YAML nor TOML.", f"Name a file that ends in {', '.join(endings)}.")
-        if not path.is_file():
-            raise Refused("there is no such file.", "Name a file that exists, or leave the setting out.")
-        return path
+        return _readable_file(path)
 
     return parse
 
 
 def output_directory(value: str) -> Path:
     """A directory that is there or can be made."""
-    path = Path(value).expanduser()
-    if path.exists() and not path.is_dir():
-        raise Refused("a file of that name is in the way.", "Name a directory.")
+    path = _path(value)
+    there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        what = f"a file of that name ({there})" if there != path else "a file of that name"
+        raise Refused(f"{what} is in the way.", "Name a directory.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Refused(f"nothing may be written into {there}.", "Name a directory that can be written.")
     return path
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from urllib.parse import urlsplit
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bluegreen import files
 from bluegreen.errors import InputError, Mistake
 from bluegreen.settings import SETTINGS, Settings, as_text
 
@@ -136,7 +138,7 @@ def source(settings: Settings, name: str) -> Path:
     directories = [settings.manifests] if settings.manifests else []
     for directory in [*directories, BUILT_IN]:
         path = directory / f"{name}.yaml"
-        if path.is_file():
+        if os.path.lexists(path):  # one that cannot be read is refused, and not passed over for the built-in one
             return path
     raise InputError([Mistake("MANIFESTS", name, "there is no manifest of that name.", f"One of: {', '.join(NAMES)}.")])
 
@@ -187,17 +189,16 @@ def _load_balanced(settings: Settings) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _read(path: Path, _changed: float) -> str:
-    return path.read_text(encoding="utf-8")
+    text = files.read_text(path)
+    files.require_bounded(text)
+    return text
 
 
 def _documents(file: _File) -> Iterator[tuple[Any, int]]:
     """Each object, also of a List, as plain data, with its first line; nothing more once the YAML cannot be parsed."""
+    loader = None
     try:
-        loader = _Loader(_read(file.path, file.path.stat().st_mtime))
-    except (OSError, UnicodeDecodeError) as problem:
-        file.mistake(1, f"it cannot be read: {getattr(problem, 'strerror', None) or 'not UTF-8 text'}.", "Mend it.")
-        return
-    try:
+        loader = _Loader(_read(file.path, os.stat(file.path).st_mtime if file.path.exists() else 0))
         while loader.check_node():
             node = loader.get_node()
             # Decided for a whole document: an anchor in a Secret may have its alias in another object of the same List.
@@ -206,14 +207,19 @@ def _documents(file: _File) -> Iterator[tuple[Any, int]]:
             kept = _substitute(file, node, frozenset() if only_secrets else _SECRETS)
             for each in _members(kept) if kept is not None else ():
                 yield loader.construct_document(each), each.start_mark.line + 1
+    except files.UnreadableError as problem:
+        file.mistake(1, f"it cannot be read: {problem}.", "Mend it.")
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         why = f"it is not YAML: {problem.problem or problem.context}."
         file.mistake(mark.line + 1 if mark else 1, why, "Mend the file; `kubectl apply --dry-run=client` helps.")
     except yaml.YAMLError as problem:
         file.mistake(1, f"it is not YAML: {str(problem).splitlines()[0]}.", "Mend the file.")
+    except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as problem:
+        file.mistake(1, f"it is not YAML: {files.unmade(problem)}.", "Mend the file.")
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _members(node: Node) -> list[Node]:

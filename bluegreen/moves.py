@@ -178,6 +178,7 @@ def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:
         desk.enter(Step.RETIRING)
     for live in desk.traffic.objects():
         if live.place() is not record.candidate:
+            desk.traffic.require_not_taken_over(live)
             raise NeedsPersonError(
                 f"Release {record.id} was verified on {record.candidate}, but live traffic of {live.title} is at "
                 f"{live.told()}; {live.last_writer} moved it.",
@@ -267,6 +268,7 @@ def _require_served(desk: Desk) -> None:
     old = desk.record.live
     for live in desk.traffic.objects():
         if live.place() is not old:
+            desk.traffic.require_not_taken_over(live)
             raise NeedsPersonError(
                 f"The candidate is removed, but {live.title} sends live traffic to {live.told()} and not to "
                 f"{old or 'nobody'}, as before this release; {live.last_writer} wrote it.",
@@ -335,6 +337,7 @@ def require_idle(desk: Desk, colour: Colour) -> None:
     """Raise NeedsPersonError when live traffic is at a colour that is about to be removed."""
     desk.lock.check()
     for live in desk.traffic.at(colour):
+        desk.traffic.require_not_taken_over(live)
         raise NeedsPersonError(
             f"{colour} was to be removed, but {live.title} sends live traffic to it; {live.last_writer} wrote that.",
             "Something else moved live traffic. Look at `bluegreen status`, decide, then run `bluegreen recover`.",

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bluegreen import capacity, environment, foreign_autoscalers, manifest_rules, manifests, thresholds
+from bluegreen import capacity, environment, foreign_autoscalers, jobs, manifest_rules, manifests, thresholds
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.deployments import Deployments
 from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.journal import Journal, Record
-from bluegreen.kube import Forbidden, Invalid, Kube, KubeError
+from bluegreen.kube import Conflict, Forbidden, Invalid, Kube, KubeError
 from bluegreen.lock import observation_s
 from bluegreen.plan import Plan
 from bluegreen.roster import Found, roster
@@ -44,6 +44,7 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
             _require_selector(kube, deployments.plan, name, colour)
     foreign_autoscalers.refuse(kube, [f"{name}-{colour}" for name in deployments.plan.names for colour in Colour])
     wanted = environment.check(kube, settings)
+    _require_migration(kube, settings, try_it=not wanted)
     _require_lease(kube, settings)
     record = _journal(kube, settings)
     service = kube.get("Service", settings.service_name)
@@ -208,6 +209,24 @@ def require_room(kube: Kube, deployments: Deployments, candidate: Colour, worklo
         raise CannotStartError(
             f"There is no room for a second colour: {'; '.join(short)}.", "Raise the quota, or free some of it."
         )
+
+
+def _require_migration(kube: Kube, settings: Settings, *, try_it: bool) -> None:
+    """Refuse a migration that is no Job or Pod, or that the server would not take: it runs first of all."""
+    if settings.migration is None:
+        return
+    job = jobs.read(settings, settings.migration)
+    if not try_it:  # the namespace may not be there yet
+        return
+    try:
+        kube.create(job, dry_run=True)
+    except (Invalid, Forbidden) as refusal:
+        said = (refusal.message or refusal.sentence).rstrip(".")
+        raise CannotStartError(
+            f"MIGRATION={settings.migration}: the cluster refuses it: {said}.", "Correct it."
+        ) from None
+    except Conflict:  # one of its name is there; it will run under a name of its own
+        return
 
 
 def _try_pod(kube: Kube, settings: Settings, deployment: Obj) -> None:

@@ -48,9 +48,11 @@ def roll_back(settings: Settings, kube: Kube, progress: Callable[[str], None] = 
             record = _record(desk, run_id, found)
             desk.journal.open(record)
             _run(desk, record)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # what was begun is done before this ends
             recovery.mend(desk)
-            raise
+            ended = desk.journal.record
+            if ended is None or (ended.id, ended.outcome) != (run_id, str(Outcome.SWITCHED)):
+                raise
     return f"Rolled back: live traffic is at {record.candidate} ({record.image}), with {record.replicas} pods."
 
 

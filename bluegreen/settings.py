@@ -10,6 +10,7 @@ Never done here: looking at a cluster, or showing the value of a secret.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -754,7 +755,7 @@ def _texts(
 ) -> dict[str, str]:
     """Each setting's text from the source that goes first."""
     file: dict[str, str] = {}
-    if dotenv is not None and dotenv.is_file():
+    if dotenv is not None and os.path.lexists(dotenv):  # one that cannot be read is refused, not passed over
         try:
             file = dotenv_file.read(dotenv)
         except InputError as problem:

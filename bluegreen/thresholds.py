@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from bluegreen import files
 from bluegreen.errors import InputError, Mistake
 from bluegreen.settings import Settings
 
@@ -81,12 +82,11 @@ def load(settings: Settings) -> Thresholds:
 def _content(path: Path) -> dict[str, Any]:
     """The file as plain data. Raises ``InputError`` when it is neither YAML nor TOML."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if path.suffix == ".toml" else yaml.load(text, Loader=_Strict)
-    except (OSError, UnicodeDecodeError) as problem:
-        why = f"it cannot be read: {getattr(problem, 'strerror', None) or 'not UTF-8 text'}."
-        raise InputError([Mistake(SETTING, str(path), why, "Mend it.")]) from None
-    except (tomllib.TOMLDecodeError, yaml.YAMLError) as problem:
+        text = files.read_text(path)
+        content = tomllib.loads(text) if path.suffix == ".toml" else files.load_yaml(text, _Strict)
+    except files.UnreadableError as problem:
+        raise InputError([Mistake(SETTING, str(path), f"it cannot be read: {problem}.", "Mend it.")]) from None
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError, ValueError) as problem:
         kind = "TOML" if path.suffix == ".toml" else "YAML"
         why = f"it is not {kind}: {' '.join(str(problem).split())[:200]}."
         raise InputError([Mistake(SETTING, str(path), why, "Mend the file.")]) from None

@@ -161,7 +161,16 @@ class Traffic:
         ``percent``: but for so many of a hundred requests, which weighted routes send to ``besides``.
         """
         for live in self.objects():
-            live.require(self._split(live.ref, colour, besides, percent))
+            try:
+                live.require(self._split(live.ref, colour, besides, percent))
+            except ForeignWriteError:
+                self.require_not_taken_over(live)
+                raise
+
+    def require_not_taken_over(self, live: LiveObject) -> None:
+        """Raise FencedOffError when a newer release owns it: what is not as it was is that one's doing."""
+        if epoch_of(live.obj):
+            require_epoch(live.obj, self.epoch)
 
     def _split(self, ref: Ref, before: Colour | None, after: Colour | None, percent: int) -> Split:
         return ways.shared(before, after, percent) if ref[0] in ways.WEIGHTED and percent else wholly(before)

@@ -48,9 +48,10 @@ class Deadly:
                 return attempt(method, url, what, *rest)
             self.writes.append(what)
             self._strike("before")
-            result = attempt(method, url, what, *rest)
-            self._strike("after")
-            return result
+            try:
+                return attempt(method, url, what, *rest)
+            finally:  # refused or not: a controller may have changed the object meanwhile
+                self._strike("after")
 
         kube.transport._attempt = counted  # type: ignore[method-assign]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from bluegreen import files
 from bluegreen.errors import CannotStartError, InputError, Mistake
 from bluegreen.kube.client import Kube
 from bluegreen.kube.errors import KubeError, Unauthorized
@@ -43,6 +44,7 @@ def connect(settings: Settings) -> Kube:
     else:
         kubeconfig = settings.kubeconfig or str(Path("~/.kube/config").expanduser())
         context = _context(settings.cluster, kubeconfig)
+        _require_server(kubeconfig, context)
         _require_user(kubeconfig, context)
     kube = connect_handle(kubeconfig, context, settings.namespace)
     kube.notes += notes
@@ -57,8 +59,8 @@ def connect_handle(kubeconfig: str, context: str, namespace: str) -> Kube:
 
     try:
         client = kube_config.new_client_from_config(config_file=kubeconfig, context=context)
-    except (kube_config.ConfigException, OSError, ValueError, yaml.YAMLError) as problem:
-        reason = str(problem).splitlines()[0]
+    except (kube_config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as problem:
+        reason = next(iter(str(problem).splitlines()), type(problem).__name__)
         mistake = Mistake("CLUSTER", context, f"its kubeconfig entry is of no use: {reason}.", "Mend the kubeconfig.")
         raise InputError([mistake]) from None
     return Kube(Transport(_direct(client)), namespace, context=context, kubeconfig=kubeconfig)
@@ -74,15 +76,30 @@ def _entries(kubeconfig: str, section: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in filter(None, kubeconfig.split(os.pathsep)):
         try:
-            content = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8")) or {}
+            file = Path(path).expanduser()
+            if not os.path.lexists(file):
+                continue
+            content = files.load_yaml(files.read_text(file)) or {}
             entries = {str(entry["name"]): entry.get(section[:-1]) or {} for entry in content.get(section) or []}
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
-            why, remedy = "it cannot be read as a kubeconfig.", "Mend it, or name another with KUBECONFIG."
+        except (OSError, ValueError, RuntimeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as problem:
+            said = f": {problem}" if isinstance(problem, files.UnreadableError) else ""
+            why, remedy = f"it cannot be read as a kubeconfig{said}.", "Mend it, or name another with KUBECONFIG."
             raise InputError([Mistake("KUBECONFIG", path, why, remedy)]) from None
+        if not all(isinstance(entry, dict) for entry in entries.values()):
+            why = f"an entry of its {section} holds no {section[:-1]}."
+            raise InputError([Mistake("KUBECONFIG", path, why, "Mend it, or name another with KUBECONFIG.")])
         found = {**entries, **found}
     return found
+
+
+def _require_server(kubeconfig: str, context: str) -> None:
+    """Refuse a context whose cluster is not listed or has no address."""
+    cluster = str(_entries(kubeconfig, "contexts").get(context, {}).get("cluster") or "")
+    server = _entries(kubeconfig, "clusters").get(cluster, {}).get("server")
+    if not (isinstance(server, str) and re.match(r"https?://[^\s/]+", server)):
+        stated = f"states {server!r}" if server else "states none"
+        why = f"its kubeconfig entry is of no use: cluster {cluster or 'without a name'} {stated} for its server."
+        raise InputError([Mistake("CLUSTER", context, why, "Mend the kubeconfig: server: https://HOST:PORT.")])
 
 
 def _require_user(kubeconfig: str, context: str) -> None:
@@ -95,7 +112,12 @@ def _require_user(kubeconfig: str, context: str) -> None:
     why = ""
     if user and user not in users:
         why = f"its user {user} is not in the kubeconfig."
-    program = str(((users.get(user) or {}).get("exec") or {}).get("command") or "")
+    login = (users.get(user) or {}).get("exec") or {}
+    if not isinstance(login, dict) or not isinstance(login.get("command", ""), str):
+        why, login = f"its user {user} logs in by exec, which names no command.", {}
+    if "auth-provider" in (users.get(user) or {}):
+        why = f"its user {user} logs in by auth-provider, which Kubernetes 1.26 removed."
+    program = login.get("command", "")
     if program and shutil.which(program) is None:
         why = f"its user {user} logs in by the program {program}, which is not on PATH."
     if why:

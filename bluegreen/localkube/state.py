@@ -136,7 +136,11 @@ def home() -> Path:
     """Where all clusters live: BLUEGREEN_HOME, else the XDG state directory, else ``~/.local/state``."""
     chosen = os.environ.get("BLUEGREEN_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        try:
+            return Path(chosen).expanduser().absolute()
+        except RuntimeError:
+            why = "there is no home directory of that user."
+            raise InputError([Mistake("BLUEGREEN_HOME", chosen, why, "Write the whole path.")]) from None
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "bluegreen"
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from bluegreen import clock, gate, jobs, prometheus
+from bluegreen import clock, files, gate, jobs, prometheus
 from bluegreen.clock import Deadline
 from bluegreen.errors import HarnessError, InputError
 from bluegreen.handle import Handle
@@ -46,8 +46,8 @@ class ChecksFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """An item an entry. Raises CollectError for anything that is not as described above."""
         try:
-            entries = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+            entries = files.load_yaml(files.read_text(self.path))
+        except (yaml.YAMLError, files.UnreadableError) as error:
             raise self.CollectError(f"{self.path}: it cannot be read: {error}") from error
         if not isinstance(entries, list) or not entries:
             raise self.CollectError(f"{self.path}: write a list with one entry a check.")

@@ -6,6 +6,7 @@ through ``bluegreen.verdict``, what is done to the cluster through ``bluegreen.r
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -356,7 +357,7 @@ class Owner:
 
         def interrupt(number: int, _frame: FrameType | None) -> None:
             name = signal.Signals(number).name
-            if self._ending or self.signal:
+            if self._ending or self.signal or self.outcome is not None:
                 # not from here: what was interrupted may be printing just now, and a stream is not to be entered twice
                 said = f"{name}: already ending; the release is being put in order"
                 threading.Thread(target=self.progress, args=(said,), daemon=True).start()
@@ -368,6 +369,7 @@ class Owner:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, interrupt)
+            atexit.register(signal.signal, number, signal.SIG_IGN)  # or Python's end makes its exit code the signal's
 
 
 def _gate_outcome(worst: Verdict) -> Outcome:

@@ -361,6 +361,15 @@ LOST: tuple[Lost, ...] = (
     Lost("kubeconfig empty", "an empty file", Place.empty, ("CLUSTER=", "It knows no context at all", "KUBECONFIG")),
     Lost("kubeconfig no YAML", "a bracket is not closed", Place.no_yaml, ("KUBECONFIG=", "cannot be read", "Mend it")),
     Lost("kubeconfig binary", "no text", Place.binary, ("KUBECONFIG=", "cannot be read", "Mend it")),
+    Lost("kubeconfig a pipe", "it never ends", Place.a_pipe, ("KUBECONFIG=", "a pipe or a device", "Mend it")),
+    Lost("kubeconfig too deep", "lists in lists", Place.too_deep, ("KUBECONFIG=", "cannot be read", "Mend it")),
+    Lost("cluster of words", "no map", Place.words_for_a_cluster, ("KUBECONFIG=", "holds no cluster", "Mend it")),
+    Lost("server a number", "no URL", Place.number_for_a_server, ("CLUSTER=", "states 6443 for its server", "Mend")),
+    Lost(
+        "server of FTP", "another scheme", Place.another_scheme, ("CLUSTER=", "'ftp://127.0.0.1'", "https://HOST:PORT")
+    ),
+    Lost("login of words", "no map", Place.words_for_a_login, ("CLUSTER=", "names no command", "Mend")),
+    Lost("login by a provider", "removed", Place.removed_login, ("CLUSTER=", "auth-provider", "1.26 removed", "Mend")),
     Lost("kubeconfig a list", "no kubeconfig", Place.a_list, ("KUBECONFIG=", "cannot be read", "Mend it")),
     Lost(
         "context unknown",

@@ -7,6 +7,7 @@ import copy
 import datetime
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +96,36 @@ class Place:
     def a_list(self) -> dict[str, str]:
         """YAML, and no kubeconfig."""
         return self.settings("- one\n- two\n")
+
+    def a_pipe(self) -> dict[str, str]:
+        """A path that could be read for ever."""
+        path = self.folder / f"pipe-{self.namespace}"
+        os.mkfifo(path)
+        return {"KUBECONFIG": str(path), "CLUSTER": self.context}
+
+    def too_deep(self) -> dict[str, str]:
+        """Lists in lists."""
+        return self.settings("[" * 300 + "]" * 300)
+
+    def words_for_a_cluster(self) -> dict[str, str]:
+        """A list of words where maps belong."""
+        return self.settings({**self.good, "clusters": [{"name": "c", "cluster": "words"}]})
+
+    def number_for_a_server(self) -> dict[str, str]:
+        """An address that is none."""
+        return self.settings(self.config(cluster={"server": 6443}))
+
+    def another_scheme(self) -> dict[str, str]:
+        """An address of another kind."""
+        return self.settings(self.config(cluster={"server": "ftp://127.0.0.1"}))
+
+    def words_for_a_login(self) -> dict[str, str]:
+        """A login by a word."""
+        return self.settings(self.config(user={"exec": "aws"}))
+
+    def removed_login(self) -> dict[str, str]:
+        """A way to log in that no client has any more."""
+        return self.settings(self.config(user={"auth-provider": {"name": "gcp"}}))
 
     def no_context(self) -> dict[str, str]:
         """A context that is not in the file."""

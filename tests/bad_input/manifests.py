@@ -10,7 +10,20 @@ CONFIGMAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
 _KUBECTL = "`kubectl apply --dry-run=client` helps"
 _KNOWN = "Write a setting's name or one of: COLOUR"
 
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+)
+"""Nine lines that stand for a thousand million values."""
+
 UNREADABLE: tuple[Text, ...] = (
+    Text(
+        "too deep", "lists in lists", "[" * 300 + "]" * 300, ("line 1: it is not YAML", "nests deeper than 100 levels")
+    ),
+    Text("too much", "aliases of aliases", LAUGHS, ("line 6: it is not YAML", "stands for more than 200,000 values")),
+    Text("no such day", "a date", f"{CONFIGMAP}a: 2020-99-99\n", ("it is not YAML", "nothing can be made of one")),
+    Text(
+        "no number", "an int in words", f"{CONFIGMAP}a: !!int one\n", ("it is not YAML", "nothing can be made of one")
+    ),
     Text("a key twice", "a YAML key is there twice", CONFIGMAP + "a: 1\na: 2\n", ("line 6", "the key a", "Keep one")),
     Text("no YAML", "a bracket is not closed", "a: [1\n", ("line 2: it is not YAML", _KUBECTL)),
     Text("a tab", "indented by a tab", "a:\n\tb: 1\n", ("line 2: it is not YAML", _KUBECTL)),
@@ -77,7 +90,7 @@ UNREADABLE: tuple[Text, ...] = (
         CONFIGMAP + "a: ${COLOUR}\n",
         ("line 5: ${COLOUR} stands for nothing here", _KNOWN),
     ),
-    Text("a binary file", "no text", b"\xff\xfe\x00\x01", ("line 1: it cannot be read: not UTF-8 text", "Mend it")),
+    Text("a binary file", "no text", b"\xff\xfe\x00\x01", ("line 1: it cannot be read: it is not", "Mend it")),
     Text("a control character", "a NUL", b"a: \x00\n", ("line 1: it is not YAML", "Mend the file")),
 )
 """In place of configmap.yaml; refused by reading it."""

@@ -356,6 +356,14 @@ SETTINGS: tuple[Wrong, ...] = (
     ),
     Wrong("LEASE_DURATION", "0", "it is not between 1 and 86400 seconds", "Write for example 15"),
     Wrong("REPORTS_DIR", __file__, "a file of that name is in the way", "Name a directory"),
+    Wrong("REPORTS_DIR", f"{__file__}/run", "a file of that name", "Name a directory"),
+    Wrong("REPORTS_DIR", "~nobody-here/reports", "there is no home directory of that user", "Write the whole path"),
+    Wrong("REPORTS_DIR", "r" * 280, "it cannot be looked for: File name too long", "Name a path that can exist"),
+    Wrong("MANIFESTS", __file__, "there is no such directory", "Name a directory that exists"),
+    Wrong("MANIFESTS", "m" * 280, "it cannot be looked for: File name too long", "Name a path that can exist"),
+    Wrong("MIGRATION", "~nobody-here/job.yaml", "there is no home directory of that user", "Write the whole path"),
+    Wrong("MIGRATION", "/dev/zero", "it is a directory, a pipe or a device", "Name an ordinary file"),
+    Wrong("MIGRATION", "/proc", "it is a directory, a pipe or a device", "Name an ordinary file"),
     Wrong(
         "DB_HOST",
         "tcp://db",
@@ -425,6 +433,10 @@ DOTENV: tuple[Text, ...] = (
             f".env: {wrong}", wrong, f"REPLICAS=2\n{line}\n", (".env line 2", "it is not KEY=VALUE", "Write KEY=VALUE")
         )
         for wrong, line in _LINES.items()
+    ),
+    Text(".env: too large", "5 MiB", b"#" * 5 * 2**20, (".env", "it has more than 4 MiB", "Mend or remove it")),
+    Text(
+        ".env: UTF-16", "another encoding", "A=1".encode("utf-16"), (".env", "it is not UTF-8 text", "Mend or remove")
     ),
     Text(".env: binary", "no text at all", b"\xff\xfe\x00", (".env", "it is not UTF-8 text", "Mend or remove it")),
 )

@@ -26,5 +26,7 @@ THRESHOLDS: tuple[Text, ...] = (
         "half a request", "no whole", "all: {requests: 1.5}\n", ("all: requests='1.5'", "whole number", "such as 100")
     ),
     Text("an endpoint without a method", "a path", "endpoints: {/: {}}\n", ("endpoints='/'", "no endpoint", "METHOD")),
+    Text("too deep", "lists in lists", "[" * 300 + "]" * 300, ("it is not YAML", "nests deeper", "Mend the file")),
+    Text("no such day", "a date", "all: {p95_ms: 2020-99-99}\n", ("it is not YAML", "of one of its values", "Mend")),
     Text("a key twice", "two p95_ms", "all: {p95_ms: 1, p95_ms: 2}\n", ("p95_ms is there twice", "Mend the file")),
 )
