@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from ipaddress import ip_address
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import yaml
-
-from bluegreen import files
 from bluegreen.errors import CannotStartError, InputError, Mistake
+from bluegreen.kube import login
 from bluegreen.kube.client import Kube
 from bluegreen.kube.errors import KubeError, Unauthorized
 from bluegreen.kube.retry import RetryPolicy
@@ -44,8 +40,6 @@ def connect(settings: Settings) -> Kube:
     else:
         kubeconfig = settings.kubeconfig or str(Path("~/.kube/config").expanduser())
         context = _context(settings.cluster, kubeconfig)
-        _require_server(kubeconfig, context)
-        _require_user(kubeconfig, context)
     kube = connect_handle(kubeconfig, context, settings.namespace)
     kube.notes += notes
     return _checked(kube, settings)
@@ -55,73 +49,17 @@ def connect_handle(kubeconfig: str, context: str, namespace: str) -> Kube:
     """The same cluster from another process, by what a ``Kube`` knows of itself; asks it nothing yet."""
     if not kubeconfig:
         return _in_cluster(namespace)
-    from kubernetes.config import kube_config
-
-    try:
-        client = kube_config.new_client_from_config(config_file=kubeconfig, context=context)
-    except (kube_config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as problem:
-        reason = next(iter(str(problem).splitlines()), type(problem).__name__)
-        mistake = Mistake("CLUSTER", context, f"its kubeconfig entry is of no use: {reason}.", "Mend the kubeconfig.")
-        raise InputError([mistake]) from None
-    return Kube(Transport(_direct(client)), namespace, context=context, kubeconfig=kubeconfig)
+    renew = partial(login.load, kubeconfig, context)
+    client = renew()
+    kube = Kube(Transport(client, renew=renew), namespace, context=context, kubeconfig=kubeconfig)
+    if not client.configuration.verify_ssl:
+        kube.notes.append(f"The certificate of {kube.server} is not looked at (insecure-skip-tls-verify).")
+    return kube
 
 
 def contexts(kubeconfig: str) -> list[str]:
     """The contexts of the kubeconfig files (one path, or several as KUBECONFIG lists them), sorted."""
-    return sorted(_entries(kubeconfig, "contexts"))
-
-
-def _entries(kubeconfig: str, section: str) -> dict[str, Any]:
-    """What the kubeconfig files list in a section (``contexts``, ``users``), by name; of two the first counts."""
-    found: dict[str, Any] = {}
-    for path in filter(None, kubeconfig.split(os.pathsep)):
-        try:
-            file = Path(path).expanduser()
-            if not os.path.lexists(file):
-                continue
-            content = files.load_yaml(files.read_text(file)) or {}
-            entries = {str(entry["name"]): entry.get(section[:-1]) or {} for entry in content.get(section) or []}
-        except (OSError, ValueError, RuntimeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as problem:
-            said = f": {problem}" if isinstance(problem, files.UnreadableError) else ""
-            why, remedy = f"it cannot be read as a kubeconfig{said}.", "Mend it, or name another with KUBECONFIG."
-            raise InputError([Mistake("KUBECONFIG", path, why, remedy)]) from None
-        if not all(isinstance(entry, dict) for entry in entries.values()):
-            why = f"an entry of its {section} holds no {section[:-1]}."
-            raise InputError([Mistake("KUBECONFIG", path, why, "Mend it, or name another with KUBECONFIG.")])
-        found = {**entries, **found}
-    return found
-
-
-def _require_server(kubeconfig: str, context: str) -> None:
-    """Refuse a context whose cluster is not listed or has no address."""
-    cluster = str(_entries(kubeconfig, "contexts").get(context, {}).get("cluster") or "")
-    server = _entries(kubeconfig, "clusters").get(cluster, {}).get("server")
-    if not (isinstance(server, str) and re.match(r"https?://[^\s/]+", server)):
-        stated = f"states {server!r}" if server else "states none"
-        why = f"its kubeconfig entry is of no use: cluster {cluster or 'without a name'} {stated} for its server."
-        raise InputError([Mistake("CLUSTER", context, why, "Mend the kubeconfig: server: https://HOST:PORT.")])
-
-
-def _require_user(kubeconfig: str, context: str) -> None:
-    """Refuse a context whose user is not listed or logs in by a program that is not there.
-
-    The client would only log that, and go on as nobody.
-    """
-    user = str(_entries(kubeconfig, "contexts").get(context, {}).get("user") or "")
-    users = _entries(kubeconfig, "users")
-    why = ""
-    if user and user not in users:
-        why = f"its user {user} is not in the kubeconfig."
-    login = (users.get(user) or {}).get("exec") or {}
-    if not isinstance(login, dict) or not isinstance(login.get("command", ""), str):
-        why, login = f"its user {user} logs in by exec, which names no command.", {}
-    if "auth-provider" in (users.get(user) or {}):
-        why = f"its user {user} logs in by auth-provider, which Kubernetes 1.26 removed."
-    program = login.get("command", "")
-    if program and shutil.which(program) is None:
-        why = f"its user {user} logs in by the program {program}, which is not on PATH."
-    if why:
-        raise InputError([Mistake("CLUSTER", context, why, "Mend the kubeconfig, or install what it names.")])
+    return sorted(login.entries(kubeconfig, "contexts"))
 
 
 def _context(cluster: str, kubeconfig: str) -> str:
@@ -153,35 +91,26 @@ def _embedded(notes: list[str]) -> tuple[str, str]:
 
 
 def _in_cluster(namespace: str) -> Kube:
-    from kubernetes.client.api_client import ApiClient
-    from kubernetes.client.configuration import Configuration
-    from kubernetes.config import ConfigException, load_incluster_config
+    from kubernetes.config import ConfigException
 
-    configuration = Configuration()
     try:
-        load_incluster_config(client_configuration=configuration)
+        client = _account()
     except ConfigException as problem:
         why = f"this process does not run in a pod with a service account ({problem})."
         raise InputError([Mistake("CLUSTER", IN_CLUSTER, why, "Name a context of the kubeconfig.")]) from None
-    return Kube(Transport(ApiClient(configuration)), namespace, context=IN_CLUSTER)
+    return Kube(Transport(client, renew=_account), namespace, context=IN_CLUSTER)
 
 
-def _direct(client: Any) -> Any:
-    """The same client, not through an HTTP proxy when the server is on this machine."""
-    host = urlsplit(client.configuration.host).hostname or ""
-    if not client.configuration.proxy or not _loopback(host):
-        return client
+def _account() -> Any:
+    """A client for the service account of the pod that this runs in; its API is asked directly, without a proxy."""
     from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config import load_incluster_config
 
-    client.configuration.proxy = None
-    return ApiClient(client.configuration)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    configuration = Configuration()
+    load_incluster_config(client_configuration=configuration)
+    configuration.proxy = None
+    return ApiClient(configuration)
 
 
 def _checked(kube: Kube, settings: Settings) -> Kube:

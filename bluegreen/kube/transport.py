@@ -6,7 +6,8 @@ Paths and JSON go in, JSON comes out, or a ``KubeError``. Every request has a ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 
 JSON = "application/json"
+RENEW_AT_MOST_EVERY_S = 10.0
+"""A choice: credentials that are refused right after they were renewed are not accepted at all."""
+
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
 """Choices: three times what a busy API server takes; a dead network would otherwise hang for ever."""
@@ -49,9 +53,11 @@ class Failure:
 class Transport:
     """Requests to one API server. Thread-safe: the connection pool is."""
 
-    def __init__(self, client: Any, policy: retry.RetryPolicy | None = None) -> None:
+    def __init__(
+        self, client: Any, policy: retry.RetryPolicy | None = None, *, renew: Callable[[], Any] | None = None
+    ) -> None:
         self._client = client
-        self._pool = client.rest_client.pool_manager
+        self._renew, self._renewing, self._renewed_s = renew, threading.Lock(), clock.now_s()
         self.server: str = client.configuration.host.rstrip("/")
         self.policy = policy or retry.RetryPolicy()
         self.requests = 0
@@ -133,6 +139,8 @@ class Transport:
             opened = create_websocket(self._client.configuration, get_websocket_url(url), headers)
         except WebSocketBadStatusException as refusal:
             error = from_status(what, refusal.status_code, _json_object(refusal.resp_body or b""))
+            if refusal.status_code == 401 and self.log_in_again():
+                return Failure(Unreachable(error.sentence), not_done=True)
             if not isinstance(error, Unreachable):
                 raise error from None
             after_s = retry.retry_after_s((refusal.resp_headers or {}).get("retry-after"))
@@ -146,6 +154,24 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def log_in_again(self) -> bool:
+        """Read and ask for the credentials anew, after the server has refused them; False when that was just done.
+
+        Tokens run out while a release goes on: of OIDC, of files that are rewritten, of programs that state no time.
+        Raises InputError when the login fails.
+        """
+        if self._renew is None:
+            return False
+        asked_s = clock.now_s()
+        with self._renewing:
+            if self._renewed_s >= asked_s:  # another thread was faster
+                return True
+            if asked_s - self._renewed_s < RENEW_AT_MOST_EVERY_S:
+                return False
+            self._client = self._renew()  # the old one is left alone: other threads may be reading from it
+            self._renewed_s = clock.now_s()
+        return True
 
     def headers(self) -> dict[str, str]:
         """The headers that say who asks; refreshes credentials that have run out, as the official client does."""
@@ -167,13 +193,25 @@ class Transport:
         headers = self.headers()
         if data is not None:
             headers["Content-Type"] = content_type
-        self.requests += 1
-        response: BaseHTTPResponse = self._pool.request(
-            method, url, body=data, headers=headers, timeout=timeout, preload_content=False, retries=False
-        )
+        response = self._once(method, url, data, headers, timeout)
+        if response.status == 401 and self.log_in_again():
+            response.drain_conn()
+            response = self._once(method, url, data, {**headers, **self.headers()}, timeout)
         for warning in response.headers.getlist("Warning"):
             if warning not in self.warnings:
                 self.warnings.append(warning)
+        return response
+
+    def _once(
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str], timeout: Any
+    ) -> BaseHTTPResponse:
+        if not self._client.configuration.verify_ssl:  # the kubeconfig says so, and Kube.notes tells; not each request
+            import urllib3
+
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.requests += 1
+        pool, options = self._client.rest_client.pool_manager, {"preload_content": False, "retries": False}
+        response: BaseHTTPResponse = pool.request(method, url, body=data, headers=headers, timeout=timeout, **options)
         return response
 
     def _attempt(
