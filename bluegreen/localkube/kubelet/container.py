@@ -79,6 +79,7 @@ class ContainerRun:
         self._probing: asyncio.Task[None] | None = None
         self._env: dict[str, str] = {}
         self._started = ""
+        self._starting = False  # there is an instance that the state does not show yet
         self._hook_failure: str | None = None  # what a failed postStart hook of this instance said
         self._back_off = BackOff()
         self._redefined, self._anew = asyncio.Event(), False
@@ -126,12 +127,11 @@ class ContainerRun:
             "image": self.image_name,
             "imageID": self.image_id,
             "started": self.started,
-            "resources": self.spec.get("resources") or {},
         }
         if self.container_id:
-            shown["containerID"] = self.container_id
-        if requests := shown["resources"].get("requests"):
-            shown["allocatedResources"] = requests
+            shown["containerID"], shown["resources"] = self.container_id, self.spec.get("resources") or {}
+            if requests := shown["resources"].get("requests"):
+                shown["allocatedResources"] = requests
         if mounts := self.spec.get("volumeMounts"):
             shown["volumeMounts"] = [_mount_status(mount) for mount in mounts]
         return shown
@@ -159,10 +159,8 @@ class ContainerRun:
         self.pod.event(type_, reason, message, f"spec.{field}{{{self.name}}}")
 
     def _wait(self, reason: str, message: str) -> None:
-        """Show that it waits, and why; how it ended before becomes its last state."""
-        if "terminated" in self.state:
-            self.last_state = self.state
-        self.state = {"waiting": {"reason": reason, "message": message}}
+        """Show that it waits, and why."""
+        self._leave({"waiting": {"reason": reason, "message": message}})
         self.pod.touch()
 
     def _terminated(self, ended: Exit, reason: str, message: str = "") -> Obj:
@@ -188,12 +186,22 @@ class ContainerRun:
             policy = "OnFailure"
         return policy == "Always" or (policy == "OnFailure" and ended.code != 0)
 
+    @property
+    def _keeps_its_end(self) -> bool:
+        """Whether it shows how it ended while it waits to start again: a sidecar whose pod's policy alone would not
+        restart it, as the kubelet's ShouldContainerBeRestarted knows no sidecars."""
+        code = (self.state.get("terminated") or {}).get("exitCode")
+        return self.sidecar and (code == 0 or self.pod.restart_policy == "Never")
+
     async def _pause(self, ended_s: float) -> None:
-        """Wait out the back-off after an end, shown as CrashLoopBackOff; none after the first."""
+        """Wait out the back-off after an end, shown as CrashLoopBackOff after the end itself; none after the first."""
+        if self._back_off.remaining_s(ended_s, clock.now_s()) > 0:
+            await self._unless_redefined(asyncio.sleep(SHOWN_S, True))
         remaining_s = self._back_off.remaining_s(ended_s, clock.now_s())
-        if remaining_s > 0:
+        if remaining_s > 0 and not self._redefined.is_set():
             title, waits = self.pod.title, go_duration(self._back_off.current_s)
-            self._wait("CrashLoopBackOff", f"back-off {waits} restarting failed container={self.name} pod={title}")
+            if not self._keeps_its_end:
+                self._wait("CrashLoopBackOff", f"back-off {waits} restarting failed container={self.name} pod={title}")
             self.event("Warning", "BackOff", f"Back-off restarting failed container {self.name} in pod {title}")
             await self._unless_redefined(asyncio.sleep(remaining_s, True))
         self._back_off.advance(clock.now_s())
@@ -252,27 +260,38 @@ class ContainerRun:
         await self.pod.wait_for_config(RETRY_S)
 
     async def _start(self, image: Image, container_id: str, spec: ContainerSpec | None) -> None:
-        """Start the program and its hook. Raises StartError."""
-        if "terminated" in self.state:
-            self.last_state, self.state = self.state, self.pod.waiting_state()
-        if self.container_id:
-            self.restarts += 1
-            keep_latest_log(log_file(self.pod.directory, self.name, self.container_id))
-        self.container_id, self.image_name, self.image_id = container_id, image.name, image.image_id
+        """Start the program and its hook; until they are through, the API shows what was before. Raises StartError."""
         self.event("Normal", "Created", f"Created container: {self.name}")
-        self._started, self.out_of_memory = clock.timestamp(), False
-        if spec is None:
-            self.instance = Idle()
-        else:
-            self.instance = started = self.pod.machine.launch(spec)
-            await asyncio.shield(started.started)
-        self.event("Normal", "Started", f"Started container {self.name}")
-        hook = (self.spec.get("lifecycle") or {}).get("postStart")
-        if hook and not await self._post_start(hook):
+        self._started, self.out_of_memory, self._starting = clock.timestamp(), False, True
+        if self.container_id:
+            keep_latest_log(log_file(self.pod.directory, self.name, self.container_id))
+        try:
+            if spec is None:
+                self.instance = Idle()
+            else:
+                self.instance = started = self.pod.machine.launch(spec)
+                await asyncio.shield(started.started)
+            self.event("Normal", "Started", f"Started container {self.name}")
+            hook = (self.spec.get("lifecycle") or {}).get("postStart")
+            good = not hook or await self._post_start(hook)
+        finally:
+            self._succeed(image, container_id)
+        if not good:
             return
-        self.state = {"running": {"startedAt": self._started}}
+        self._leave({"running": {"startedAt": self._started}})
         self._begin_probing()
         self.pod.touch()
+
+    def _succeed(self, image: Image, container_id: str) -> None:
+        """From now on it is this instance."""
+        self.restarts += bool(self.container_id)
+        self.container_id, self.image_name, self.image_id = container_id, image.name, image.image_id
+
+    def _leave(self, state: Obj) -> None:
+        """Show another state; how it ended before becomes its last state."""
+        if "terminated" in self.state:
+            self.last_state = self.state
+        self.state, self._starting = state, False
 
     def place(self) -> Place:
         """Where this container's probes and hooks act."""
@@ -298,7 +317,7 @@ class ContainerRun:
         message = f"{RUNTIME}{error.sentence}: unknown"
         self.event("Warning", "Failed", f"Error: {message}")
         self._started = "1970-01-01T00:00:00Z"  # as containerd reports what never ran
-        self.state = self._terminated(Exit(128), "StartError", message)
+        self._leave(self._terminated(Exit(128), "StartError", message))
         if self._again(Exit(128)):
             self._wait("RunContainerError", message)
             await asyncio.sleep(SHOWN_S)
@@ -345,7 +364,7 @@ class ContainerRun:
         reason = "Completed" if ended.code == 0 else "Error"
         if ended.code and (ended.out_of_memory or self.out_of_memory):
             reason = "OOMKilled"
-        self.state = self._terminated(ended, reason, self._message(ended.code))
+        self._leave(self._terminated(ended, reason, self._message(ended.code)))
         self.pod.touch()
 
     def _message(self, code: int) -> str:
@@ -399,7 +418,8 @@ class ContainerRun:
 
     def show_end(self) -> None:
         """After ``stop`` of a container whose ``run`` was cancelled: show how it ended."""
-        if self.instance and self.instance.ended.done() and "running" in self.state:
+        shown = self._starting or "running" in self.state
+        if shown and self.instance and self.instance.ended.done():
             self._record_end(self.instance.ended.result())
 
 

@@ -17,6 +17,8 @@ Lookup = Callable[[str, str], Obj | None]
 """(kind, name) of a ConfigMap or Secret in the pod's namespace -> the object, or None."""
 
 VARIABLE_NAME = re.compile(r"[ -<>-~]+")  # printable ASCII but "=": the rule since Kubernetes 1.34
+SEEN, SOURCE = "kubernetes.io/config.seen", "kubernetes.io/config.source"
+"""Annotations that a pod's containers see, and the API does not: when the kubelet saw the pod, and where."""
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 

@@ -85,8 +85,9 @@ class Machine:
 
     def service_variables(self, pod: Obj) -> dict[str, str]:
         """The Services of the pod's namespace as variables, unless the pod wants none; the API's always."""
-        found = {"KUBERNETES_SERVICE_HOST": self.api[0], "KUBERNETES_SERVICE_PORT": str(self.api[1])}
-        found["KUBERNETES_SERVICE_PORT_HTTPS"] = str(self.api[1])
+        port = {"name": "https", "port": self.api[1]}
+        api = {"metadata": {"name": "kubernetes"}, "spec": {"clusterIP": self.api[0], "ports": [port]}}
+        found = service_variables([api])
         if not pod["spec"].get("enableServiceLinks", True):
             return found
         services = self.registry.store.list(SERVICE, pod["metadata"]["namespace"])

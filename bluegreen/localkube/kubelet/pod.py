@@ -17,7 +17,7 @@ from bluegreen.localkube.images import InvalidReferenceError
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet import pod_status, unsupported
 from bluegreen.localkube.kubelet.container import ContainerRun
-from bluegreen.localkube.kubelet.env import Environment
+from bluegreen.localkube.kubelet.env import SEEN, SOURCE, Environment
 from bluegreen.localkube.kubelet.grace import Grace
 from bluegreen.localkube.kubelet.launch import Mount
 from bluegreen.localkube.kubelet.machine import Machine
@@ -47,6 +47,7 @@ class PodRun:
         self.directory = machine.directory / self.uid
         self.restart_policy = str(spec.get("restartPolicy", "Always"))
         self.address = ""
+        self._seen = clock.micro_timestamp()
         self._variables: dict[str, str] | None = None
         self._volumes: Volumes | None = None
         self._config_changed = asyncio.Event()
@@ -83,7 +84,14 @@ class PodRun:
             self._variables = self.machine.service_variables(self.pod)
         status = {**(self.pod.get("status") or {}), **self._addresses()}
         lookup = self.machine.lookup(self.namespace)
-        return Environment({**self.pod, "status": status}, lookup, self._variables, self.machine.allocatable)
+        return Environment({**self.seen, "status": status}, lookup, self._variables, self.machine.allocatable)
+
+    @property
+    def seen(self) -> Obj:
+        """The pod as its containers see it: with the annotations that the kubelet makes in its own copy."""
+        meta = self.pod["metadata"]
+        annotations = {**(meta.get("annotations") or {}), SEEN: self._seen, SOURCE: "api"}
+        return {**self.pod, "metadata": {**meta, "annotations": annotations}}
 
     @property
     def volumes(self) -> Volumes:
@@ -166,7 +174,7 @@ class PodRun:
         """Write anew what volumes show; what is missing now stays as it was."""
         if self._volumes and not self._ends:
             with contextlib.suppress(VolumeError):
-                self._volumes.set_up(self.pod, self._group())
+                self._volumes.set_up(self.seen, self._group())
 
     def refresh_hosts(self) -> None:
         """Write the hosts file anew, for containers that have it."""
@@ -280,7 +288,7 @@ class PodRun:
         while True:
             try:
                 self._check_mountable()
-                self.volumes.set_up(self.pod, self._group())
+                self.volumes.set_up(self.seen, self._group())
             except VolumeError as error:
                 self.event("Warning", "FailedMount", str(error))
                 await self.wait_for_config(VOLUME_RETRY_S)
@@ -334,18 +342,19 @@ class PodRun:
 
     def _status(self, pod: Obj) -> Obj:
         before, spec = pod.get("status") or {}, pod["spec"]
-        inits, mains = [c.status() for c in self.inits], [c.status() for c in self.mains]
+        inits, mains = self._statuses()
         phase = pod_status.phase(spec, inits, mains, ends=self._ends)
         if self._ends and self._failure:
             phase = pod_status.FAILED
-        elif self._ends and phase not in (pod_status.SUCCEEDED, pod_status.FAILED):
-            phase = pod_status.FAILED if self._grace is None else before.get("phase", phase)
         elif not self._ends and phase in (pod_status.SUCCEEDED, pod_status.FAILED):
             phase = before.get("phase", phase)  # as the kubelet's mergePodStatus: not while anything may still run
         known, generation = before.get("conditions") or [], pod["metadata"].get("generation")
         wanted = pod_status.conditions(spec, phase, inits, mains, known, self._sandbox)
         if not self.machine.node_ready:
             wanted = pod_status.held_back(wanted)
+        if self._ends:
+            inits, mains = pod_status.concluded(spec, inits, mains)
+            phase = phase if phase == pod_status.SUCCEEDED else pod_status.FAILED
         status = {**before, "phase": phase, "startTime": self._start_time, **self._addresses()}
         if generation is not None:
             status["observedGeneration"] = generation
@@ -356,6 +365,15 @@ class PodRun:
             status["initContainerStatuses"] = inits
         status["containerStatuses"] = mains
         return status
+
+    def _statuses(self) -> tuple[list[Obj], list[Obj]]:
+        """(init containers in their order, containers by name), as the kubelet lists them."""
+        groups = self.inits, sorted(self.mains, key=lambda container: container.name)
+        inits, mains = ([container.status() for container in group] for group in groups)
+        if self._grace is not None:
+            inits, mains = pod_status.undone(inits), pod_status.undone(mains)
+        count = len(inits) + len(mains)
+        return pod_status.shortened(inits, count), pod_status.shortened(mains, count)
 
     def _addresses(self) -> Obj:
         node = self.machine.network.node_address

@@ -1,6 +1,7 @@
 """A pod's status from the statuses of its containers: phase and conditions as the kubelet states them. Pure.
 
-The rules are those of the kubelet's getPhase and of its status package (GenerateXCondition).
+The rules are those of the kubelet's getPhase and of its status package (GenerateXCondition, TerminatePod,
+normalizeStatus).
 """
 
 from __future__ import annotations
@@ -11,6 +12,17 @@ from typing import Any
 
 Obj = dict[str, Any]
 PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed"
+MESSAGES_LIMIT = 12 * 1024  # bytes of all termination messages of a pod together
+LOST: Obj = {
+    "terminated": {
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was terminated",
+        "startedAt": None,
+        "finishedAt": None,
+    }
+}
+"""How a container shows that had its turn, and of which nobody knows how it ended."""
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
@@ -32,6 +44,56 @@ def restartable(container: Obj) -> bool:
 def _terminated(status: Obj, where: str = "state") -> Obj | None:
     found: Obj | None = (status.get(where) or {}).get("terminated")
     return found
+
+
+def shortened(statuses: Iterable[Obj], containers: int) -> list[Obj]:
+    """Statuses with termination messages that share the pod's limit. ``containers``: how many the pod has in all."""
+    limit = MESSAGES_LIMIT // containers
+    return [
+        {**each, "state": _short(each["state"], limit), "lastState": _short(each["lastState"], limit)}
+        for each in statuses
+    ]
+
+
+def _short(state: Obj, limit: int) -> Obj:
+    text = (state.get("terminated") or {}).get("message", "").encode()
+    if len(text) <= limit:
+        return state
+    return {"terminated": {**state["terminated"], "message": text[:limit].decode(errors="ignore")}}
+
+
+def undone(statuses: Iterable[Obj]) -> list[Obj]:
+    """Statuses of a pod that is deleted: what waits to start again will not, so it shows how it ended."""
+    return [
+        {**each, "state": each["lastState"], "lastState": {}}
+        if "waiting" in each["state"] and each["lastState"]
+        else each
+        for each in statuses
+    ]
+
+
+def concluded(spec: Obj, inits: list[Obj], mains: list[Obj]) -> tuple[list[Obj], list[Obj]]:
+    """(init containers, containers) of a pod that is over: whatever had its turn has ended, known or not."""
+    turns = max((number for number, each in enumerate(inits, 1) if _has_begun(each)), default=1)
+    ended = [_ended(each) if number <= turns else each for number, each in enumerate(inits, 1)]
+    return ended, [_ended(each) for each in mains] if _was_initialized(spec, inits, mains) else mains
+
+
+def _ended(status: Obj) -> Obj:
+    return status if _terminated(status) else {**status, "state": LOST}
+
+
+def _has_begun(status: Obj) -> bool:
+    return "waiting" not in status["state"] or bool(status["lastState"])
+
+
+def _was_initialized(spec: Obj, inits: list[Obj], mains: list[Obj]) -> bool:
+    """Whether the containers had their turn."""
+    if not inits or any(map(_has_begun, mains)):
+        return True
+    if restartable(spec["initContainers"][-1]):
+        return bool(inits[-1]["started"])
+    return (_terminated(inits[-1]) or {}).get("exitCode") == 0
 
 
 def phase(spec: Obj, inits: Iterable[Obj], mains: Iterable[Obj], *, ends: bool = False) -> str:
@@ -110,9 +172,9 @@ def _containers_ready(spec: Obj, phase_: str, inits: list[Obj], mains: list[Obj]
         return Condition("ContainersReady", False, "PodCompleted")
     if phase_ == FAILED:
         return Condition("ContainersReady", False, "PodFailed")
-    sidecars = {each["name"] for each in spec.get("initContainers") or () if restartable(each)}
-    unready = [s["name"] for s in inits if s["name"] in sidecars and not s["ready"]]
-    unready += [status["name"] for status in mains if not status["ready"]]
+    ready = {status["name"] for status in [*inits, *mains] if status["ready"]}
+    sidecars = [each for each in spec.get("initContainers") or () if restartable(each)]
+    unready = [each["name"] for each in [*sidecars, *spec["containers"]] if each["name"] not in ready]
     if unready:
         message = f"containers with unready status: [{' '.join(unready)}]"
         return Condition("ContainersReady", False, "ContainersNotReady", message)

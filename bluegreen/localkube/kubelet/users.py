@@ -33,7 +33,7 @@ def identity(pod: Obj, container: Obj, argv: list[str], path: str) -> Identity:
     asked = {**(pod["spec"].get("securityContext") or {}), **(container.get("securityContext") or {})}
     uid, non_root = asked.get("runAsUser"), asked.get("runAsNonRoot")
     if uid == 0 and non_root:
-        where = f"pod: {pod['metadata']['name']}_{pod['metadata']['namespace']}({pod['metadata']['uid']})"
+        where = f'pod: "{pod["metadata"]["name"]}_{pod["metadata"]["namespace"]}({pod["metadata"]["uid"]})"'
         raise ConfigError(f"container's runAsUser breaks non-root policy ({where}, container: {container['name']})")
     if uid is None and non_root:
         uid = NOBODY

@@ -28,6 +28,10 @@ WRITTEN = ("configMap", "secret", "downwardAPI", "projected")  # kinds whose con
 KINDS = (*WRITTEN, "emptyDir", "hostPath")
 TOKEN_VOLUME = "kube-api-access-"  # the volume that the API adds to every pod
 _NAMES = {"configMap": "ConfigMap", "secret": "Secret"}
+_NO_KEY = {
+    "ConfigMap": "configmap references non-existent config key",
+    "Secret": "references non-existent secret key",
+}
 _HOST_PATH_KINDS: Mapping[str, tuple[str, Callable[[int], bool]]] = {
     "Directory": ("a directory", stat.S_ISDIR),
     "File": ("a file", stat.S_ISREG),
@@ -77,8 +81,9 @@ class Volumes:
         elif "hostPath" in volume:
             prepare_host_path(volume["hostPath"])
         elif "emptyDir" in volume:
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o777)
+            _make(path, 0o777)
+            if group is not None:
+                _give(path, group, 0o2777)
         else:
             kind = next((key for key in volume if key != "name"), "nothing")
             raise VolumeError(f"volumes of kind {kind} are not emulated")
@@ -137,9 +142,7 @@ class Volumes:
             if item["key"] in data:
                 files.append(File(item["path"], data[item["key"]], item.get("mode") or mode))
             elif not optional:
-                raise VolumeError(
-                    f"references non-existent {'secret' if kind == 'Secret' else 'config'} key: {item['key']}"
-                )
+                raise VolumeError(f"{_NO_KEY[kind]}: {item['key']}")
         return files
 
     def mounts(self, pod: Obj, container: Obj, variables: Mapping[str, str]) -> list[Mount]:
@@ -170,7 +173,7 @@ class Volumes:
         if not path.exists():
             if readonly:
                 raise VolumeError(f'failed to prepare subPath for volumeMount "{mount["name"]}"')
-            path.mkdir(parents=True)
+            _make(path, stat.S_IMODE(source.stat().st_mode))
         return path
 
     def remove(self) -> None:
@@ -182,9 +185,10 @@ def prepare_host_path(source: Obj) -> None:
     """Check a host path against its type, and make it where the type says so. Raises VolumeError."""
     path, kind = Path(source["path"]), source.get("type") or ""
     if kind == "DirectoryOrCreate":
-        path.mkdir(mode=0o755, parents=True, exist_ok=True)
-    elif kind == "FileOrCreate":
-        path.touch(mode=0o644, exist_ok=True)
+        _make(path, 0o755)
+    elif kind == "FileOrCreate" and not path.exists():
+        path.touch()
+        path.chmod(0o644)
     words, check = _HOST_PATH_KINDS.get(kind.removesuffix("OrCreate"), ("there", lambda _: True))
     try:
         fits = check(path.stat().st_mode)
@@ -196,7 +200,7 @@ def prepare_host_path(source: Obj) -> None:
 
 def write_atomically(directory: Path, files: list[File], group: int | None = None) -> None:
     """Make ``directory`` hold exactly these files, swapped in at once; unchanged content is left alone."""
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _make(directory, 0o777)
     data = directory / "..data"
     if data.exists() and _holds(data, files):
         return
@@ -220,15 +224,28 @@ def write_atomically(directory: Path, files: list[File], group: int | None = Non
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _make(directory: Path, mode: int) -> None:
+    """A directory of just that mode, whatever the daemon's umask is: containers may run as anybody."""
+    if not directory.is_dir():
+        directory.mkdir(parents=True)
+        directory.chmod(mode)
+
+
 def _write(directory: Path, file: File, group: int | None) -> None:
     path = directory / file.path
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for parent in reversed(Path(file.path).parents[:-1]):
+        _make(directory / parent, 0o755)
     path.write_bytes(file.content)
     path.chmod(file.mode)
     if group is not None:
-        with contextlib.suppress(PermissionError):
-            os.chown(path, -1, group)
-            path.chmod(file.mode | 0o040)
+        _give(path, group, file.mode | 0o040)
+
+
+def _give(path: Path, group: int, mode: int) -> None:
+    """Let a group have something, where this user may do that."""
+    with contextlib.suppress(PermissionError):
+        os.chown(path, -1, group)
+        path.chmod(mode)
 
 
 def _holds(data: Path, files: list[File]) -> bool:

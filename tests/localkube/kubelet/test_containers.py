@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from bluegreen import clock
+from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.kubelet.pod_status import LOST
 from bluegreen.localkube.kubelet.usage import processes, trees
 from tests.localkube.kubelet.node import (
     Node,
@@ -295,6 +298,34 @@ def test_sidecars_start_first_run_on_and_end_last(tmp_path: Path) -> None:
         assert pod["status"]["phase"] == "Succeeded"
         order = node.path / "pods" / pod["metadata"]["uid"] / "volumes" / "work" / "order"
         assert order.read_text() == "main\nside\n"
+
+    on_node(tmp_path, test)
+
+
+def test_a_pod_that_never_started_has_failed_when_it_is_deleted(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        absent = {"name": "app", "image": "example.org/absent:v1"}
+        node.pod("p", absent, metadata={"finalizers": ["example.org/keep"]})
+        pod = await node.until("p", waits_for("ErrImagePull"))
+        assert "resources" not in pod["status"]["containerStatuses"][0]
+        node.delete("p")
+        pod = await node.until("p", has_ended)
+        assert (pod["status"]["phase"], state_of(pod)) == ("Failed", LOST)
+        ready = next(each for each in pod["status"]["conditions"] if each["type"] == "Ready")
+        assert ready["reason"] == "ContainersNotReady"
+
+    on_node(tmp_path, test)
+
+
+def test_a_restart_shows_nothing_between_the_end_and_the_next_start(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        seen: list[list[str]] = []
+        node.registry.store.subscribe(KINDS["Pod"], lambda change: seen.append([*state_of(change.object)]))
+        hook = {"postStart": {"exec": {"command": ["sleep", "0.3"]}}}
+        node.pod("p", shell("sleep 0.4; exit 1", lifecycle=hook))
+        await node.until("p", waits_for("CrashLoopBackOff"))
+        states = [state for state, _ in itertools.groupby(each[0] for each in seen if each)]
+        assert states == ["waiting", "running", "terminated", "running", "terminated", "waiting"]
 
     on_node(tmp_path, test)
 

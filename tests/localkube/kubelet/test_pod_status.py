@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from bluegreen.localkube.kubelet.pod_status import Condition, conditions, merged, phase
+from bluegreen.localkube.kubelet.pod_status import (
+    LOST,
+    Condition,
+    concluded,
+    conditions,
+    merged,
+    phase,
+    shortened,
+    undone,
+)
 
 Obj = dict[str, Any]
 
@@ -77,9 +86,11 @@ def seen(
 
 
 def test_conditions_of_a_pod_that_is_not_ready() -> None:
-    found = conditions({}, "Running", [], [status("a", ready=True, **RUNNING), status("b", **RUNNING)], [], True)
+    spec = {"containers": [{"name": "z"}, {"name": "b"}, {"name": "a"}]}
+    mains = [status("a", ready=True, **RUNNING), status("b", **RUNNING), status("z", **RUNNING)]
+    found = conditions(spec, "Running", [], mains, [], True)
     by_type = {c.type: c for c in found}
-    assert by_type["Ready"] == Condition("Ready", False, "ContainersNotReady", "containers with unready status: [b]")
+    assert by_type["Ready"] == Condition("Ready", False, "ContainersNotReady", "containers with unready status: [z b]")
     assert by_type["Initialized"].status
     assert by_type["PodScheduled"].status
 
@@ -97,7 +108,7 @@ def test_conditions_of_ended_pods_as_recorded() -> None:
 
 
 def test_initialized_waits_for_init_containers() -> None:
-    spec = {"initContainers": [{"name": "first"}, {"name": "second"}]}
+    spec = {"initContainers": [{"name": "first"}, {"name": "second"}], "containers": [{"name": "app"}]}
     inits = [status("first", ready=True, **GOOD), status("second", **RUNNING)]
     found = {c.type: c for c in conditions(spec, "Pending", inits, [status(**WAITING)], [], True)}
     assert found["Initialized"].reason == "ContainersNotInitialized"
@@ -105,7 +116,7 @@ def test_initialized_waits_for_init_containers() -> None:
 
 
 def test_readiness_gates_hold_a_pod_back() -> None:
-    spec = {"readinessGates": [{"conditionType": "example.org/go"}]}
+    spec = {"readinessGates": [{"conditionType": "example.org/go"}], "containers": [{"name": "app"}]}
     ready = [status(ready=True, **RUNNING)]
     found = {c.type: c for c in conditions(spec, "Running", [], ready, [], True)}
     assert (found["Ready"].status, found["Ready"].reason) == (False, "ReadinessGatesNotReady")
@@ -121,3 +132,33 @@ def test_a_transition_time_moves_with_the_status_only() -> None:
     assert same[0]["reason"] == "New"
     assert same[1] == {"type": "other", "status": "True"}
     assert merged(live, [Condition("Ready", True)], "now", 1)[0]["lastTransitionTime"] == "now"
+
+
+def test_what_had_its_turn_has_ended_when_the_pod_is_over() -> None:
+    spec = {"initContainers": [{"name": "first"}, {"name": "second"}, {"name": "third"}]}
+    waiting, done = status(**WAITING), status("first", **GOOD)
+    inits, mains = concluded(spec, [done, status("second", last=1, **CRASHED), status("third", **WAITING)], [waiting])
+    assert [each["state"] for each in inits] == [GOOD, LOST, WAITING]
+    assert mains == [waiting]
+    assert concluded({}, [], [waiting])[1][0]["state"] == LOST
+    only = {"initContainers": [{"name": "first"}]}
+    assert concluded(only, [done], [waiting])[1][0]["state"] == LOST
+    assert concluded(only, [status("first", **WAITING)], [waiting]) == ([status("first", **LOST)], [waiting])
+
+
+def test_a_sidecar_that_has_started_gave_the_containers_their_turn() -> None:
+    spec = {"initContainers": [{"name": "side", "restartPolicy": "Always"}]}
+    waiting = status(**WAITING)
+    assert concluded(spec, [status("side", **RUNNING)], [waiting])[1][0]["state"] == LOST
+    assert concluded(spec, [status("side", **GOOD)], [waiting])[1] == [waiting]
+
+
+def test_what_will_not_start_again_shows_how_it_ended() -> None:
+    crashed, waiting = status(last=3, **CRASHED), status(**WAITING)
+    assert undone([crashed, waiting]) == [status(terminated={"exitCode": 3}), waiting]
+
+
+def test_the_messages_of_a_pod_share_one_limit() -> None:
+    long = status(terminated={"exitCode": 1, "message": "x" * 4096})
+    assert shortened([long], 3) == [long]
+    assert len(shortened([long], 6)[0]["state"]["terminated"]["message"]) == 2048

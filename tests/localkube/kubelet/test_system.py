@@ -184,12 +184,18 @@ def test_readable_asks_for_everything_on_the_way(tmp_path: Path) -> None:
 def test_a_container_runs_as_the_user_and_owns_nothing_else(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
         user = {"runAsUser": 1234, "runAsGroup": 2345, "allowPrivilegeEscalation": False}
-        node.pod(
-            "p",
-            shell("id -u; id -g; grep -h NoNewPrivs /proc/self/status", securityContext=user),
-            restartPolicy="Never",
-        )
-        await node.until("p", has_ended)
-        assert (await node.log("p")).split() == ["1234", "2345", "NoNewPrivs:", "1"]
+        script = "id -u; id -g; grep -h NoNewPrivs /proc/self/status; cat /info/source /var/run/secrets/*/*/namespace"
+        source = {"fieldPath": "metadata.annotations['kubernetes.io/config.source']"}
+        info = {"name": "info", "downwardAPI": {"items": [{"path": "source", "fieldRef": source}]}}
+        mounts = [{"name": "info", "mountPath": "/info"}]
+        before = os.umask(0o077)  # as the daemon's is
+        try:
+            node.pod(
+                "p", shell(script, securityContext=user, volumeMounts=mounts), restartPolicy="Never", volumes=[info]
+            )
+            await node.until("p", has_ended)
+        finally:
+            os.umask(before)
+        assert (await node.log("p")).split() == ["1234", "2345", "NoNewPrivs:", "1", "apitest"]
 
     on_node(tmp_path, test)

@@ -67,6 +67,20 @@ def test_items_choose_and_rename(tmp_path: Path) -> None:
     assert not (pod.path / "b").exists()
 
 
+def test_volumes_are_open_to_every_user_whatever_the_umask(tmp_path: Path) -> None:
+    pod = Pod(tmp_path, configMap={"name": "c", "items": [{"key": "a", "path": "deep/er/still"}]})
+    pod.config_map(a="1")
+    before = os.umask(0o077)
+    try:
+        pod.volumes.set_up(pod.pod)
+    finally:
+        os.umask(before)
+    modes = {str(path.relative_to(pod.path)): path.stat().st_mode & 0o777 for path in pod.path.rglob("deep*")}
+    assert (pod.path.stat().st_mode & 0o777, modes["deep"]) == (0o777, 0o755)
+    assert (pod.path / "deep/er").stat().st_mode & 0o777 == 0o755
+    assert (pod.path / "deep/er/still").stat().st_mode & 0o777 == 0o644
+
+
 def test_a_missing_source_is_said_as_kubernetes_says_it(tmp_path: Path) -> None:
     pod = Pod(tmp_path, secret={"secretName": "s"})
     with pytest.raises(VolumeError, match=r'MountVolume.SetUp failed for volume "v" : secret "s" not found'):
@@ -78,7 +92,7 @@ def test_a_missing_source_is_said_as_kubernetes_says_it(tmp_path: Path) -> None:
 def test_a_missing_key_is_an_error_unless_optional(tmp_path: Path) -> None:
     pod = Pod(tmp_path, configMap={"name": "c", "items": [{"key": "x", "path": "x"}]})
     pod.config_map(a="1")
-    with pytest.raises(VolumeError, match="references non-existent config key: x"):
+    with pytest.raises(VolumeError, match="configmap references non-existent config key: x"):
         pod.set_up()
 
 

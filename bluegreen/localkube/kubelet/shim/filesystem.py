@@ -49,7 +49,15 @@ class Root:
         self.volumes: list[str] = []  # where volumes are mounted that may be written to
 
     def place(self, mounts: list[tuple[str, str, bool]]) -> None:
-        """Mount each (source, target, read-only); a source is a directory or a file."""
+        """Mount each (source, target, read-only); a source is a directory or a file. What is made on the way is open
+        to every user that the container may run as, whatever the daemon's umask is."""
+        before = os.umask(0o022)
+        try:
+            self.place_all(mounts)
+        finally:
+            os.umask(before)
+
+    def place_all(self, mounts: list[tuple[str, str, bool]]) -> None:
         if any(not os.path.lexists("/" + target.split("/")[1]) for _, target, _ in mounts):
             self.replace_root()
         sources = [os.open(source, os.O_PATH) for source, _, _ in mounts]
