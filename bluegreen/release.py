@@ -146,6 +146,10 @@ class Release:
         target = moves.target(self.desk, record.version)
         if not confirm.ask(target).good(target) and not (answer := confirm.ask(target)).good(target):
             raise ProductionError(f"The live address answers {answer}, not as version {record.version}.")
+        self.check_felt()
+
+    def check_felt(self) -> None:
+        """Raise ProductionError when users feel the switch; the probe's figures are here, and the cluster is not asked."""
         if (sentence := self._harm(SWITCHED)) is not None:
             raise ProductionError(f"After the switch: {sentence}")
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bluegreen.settings import Settings
 
 LOOK_EVERY_S = 0.25  # a choice: how often the probe's findings are read while tests run
+LOOK_AT_CLUSTER_EVERY_S = 1.0  # a choice: how often production's Services, endpoints and pods are asked for: 3 requests
 
 
 class Owner:
@@ -63,6 +64,7 @@ class Owner:
         self.phase = PHASES[0]
         self.finding = ""  # harm to live, found by the watching thread
         self._gate_time = Deadline(settings.validation_timeout)
+        self._next_look = Deadline(0)
         self._over = threading.Event()
         self._acting = threading.RLock()  # held while the release is ended: by the tests' thread or the watching one
         self._turning = threading.Lock()  # held while the gate is ended, or left for the switch
@@ -227,7 +229,7 @@ class Owner:
     def _watch(self) -> None:
         """Beside the tests: end the gate when live is harmed, and tell of harm to production after the switch."""
         assert self.release is not None
-        looks = {"gate": self._look_at_gate, "production": self.release.watch_tick}
+        looks = {"gate": self._look_at_gate, "production": self._look_at_production}
         while not self._over.wait(LOOK_EVERY_S):
             watching = self._watching
             try:
@@ -247,6 +249,15 @@ class Owner:
         if self._gate_time.expired:
             sentence = f"The gate's tests did not end within VALIDATION_TIMEOUT={self._gate_time.seconds:g} seconds."
             raise HarnessError(sentence)
+
+    def _look_at_production(self) -> None:
+        """What users feel, every time; what the cluster says, once a second. Raises what is found wrong."""
+        assert self.release is not None
+        if self._next_look.expired:
+            self._next_look = Deadline(LOOK_AT_CLUSTER_EVERY_S)
+            self.release.watch_tick()
+        else:
+            self.release.check_felt()
 
     def _found(self, watching: str, finding: str) -> None:
         """Tell everybody; a test of the gate that runs or hangs is ended too, for nothing it could say matters now.

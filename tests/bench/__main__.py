@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from bluegreen import localkube
-from tests.bench import measures, rollback, sizes
+from tests.bench import large, measures, rollback, sizes
 from tests.bench.rows import Row
 
 ALL = {
@@ -19,6 +19,7 @@ ALL = {
     "collection": measures.collection,
     "release": measures.release,
     "rollback": rollback.rollback,
+    "large": large.large,
 }
 
 
