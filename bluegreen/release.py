@@ -149,7 +149,7 @@ class Release:
         self.check_felt()
 
     def check_felt(self) -> None:
-        """Raise ProductionError when users feel the switch; the probe's figures are here, and the cluster is not asked."""
+        """Raise ProductionError when users feel the switch; by the probe's figures, which are here."""
         if (sentence := self._harm(SWITCHED)) is not None:
             raise ProductionError(f"After the switch: {sentence}")
 

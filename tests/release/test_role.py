@@ -105,7 +105,9 @@ spec:
 
 def release_in_every_way(app: App) -> list[str]:
     """Releases that end in each way, the first one whole, and one that is killed and recovered; how they ended."""
-    app.cluster.set_fault("requests", share=1, answers="cut-after", verbs="create", resources="jobs")
+    # with this seed the second is struck: the first is the dry run, before anything is changed
+    lost = {"share": 0.5, "seed": 0, "answers": "cut-after", "verbs": "create", "resources": "jobs"}
+    app.cluster.set_fault("requests", **lost)
     migration = app.folder / "migration.yaml"
     migration.write_text(MIGRATION)
     found = [str(app.release(V1, MIGRATION=str(migration)).record.get("outcome"))]
