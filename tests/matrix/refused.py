@@ -30,6 +30,9 @@ class Bad:
         return f"{self.fault}, to be caught by {self.stage}"
 
 
+MOST_FELT = 40
+"""Failed requests of the witness' probe, 20 a second, after an image turned bad: traffic is to be back within 2 s."""
+
 STEADY = {"LOAD_TEST_DURATION": "4", "LOAD_USERS": "20", "LOAD_P95_MS": "500", "HEALTH_CHECK_TIMEOUT": "12"}
 """A load as hard as by default, for what shows under load only."""
 
@@ -48,6 +51,7 @@ def refuse(subject: Subject, bad: Bad) -> Ended:
         run = whole.release(subject.app, f"{subject.tag()}-bad-{bad.fault}", **bad.settings)
         code = run.end()
         witness.cut_off()
+    assert witness.failed <= MOST_FELT, f"{witness.failed} requests failed before traffic was back: {witness.felt}"
     witness.forgive(bad.outcome is Outcome.ROLLED_BACK)
     left = witness.left
     assert left is not None, run.output[-2000:]

@@ -68,10 +68,17 @@ def page(tried: Sequence[Tried], before: str = "") -> str:
         f"{_number(cores or 1)} that had other work to do. The last column has the command that tries the same cases\n"
         "again; without `--count` a part is run whole. `(!)` marks what was not as it must be.",
         table(tried, earlier),
-        figures(tried),
+        "\n".join(filter(None, [_kept_figures(before, earlier), figures(tried)])),
         f"**Not as it must be:**\n\n{wrong(tried)}" if wrong(tried) else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _kept_figures(before: str, earlier: Mapping[str, Sequence[str]]) -> str:
+    """The further figures of a page's lines that are kept, which stand below its table."""
+    kept = [line.split(" | ")[0].removeprefix("| ") for lines in earlier.values() for line in lines]
+    found = [line for line in before.splitlines() if any(line.startswith(f"- {what}: ") for what in kept)]
+    return "\n".join(line for line in found if "NOT AS IT MUST BE" not in line)
 
 
 def _number(cores: int) -> str:

@@ -110,9 +110,15 @@ def test_a_seed_chooses_the_same_cases_again() -> None:
 
 
 def test_a_page_keeps_the_lines_of_parts_that_were_not_run_again() -> None:
-    first = page([Tried("kills", 1, 5, [Row("killed", 5, 5, 1)]), Tried("disk", 1, None, [Row("full", 2, 1, 1)])])
+    first = page(
+        [
+            Tried("kills", 1, 5, [Row("killed", 5, 5, 1, figures={"longest": "7 s"})]),
+            Tried("disk", 1, None, [Row("full", 2, 1, 1)]),
+        ]
+    )
     second = page([Tried("disk", 2, None, [Row("full", 3, 3, 2)])], first)
     assert "| killed | 5 | 5 | – | – | `python -m tests.matrix kills --seed 1 --count 5` |" in second
     assert "| full | 3 | 3 | – | – | `python -m tests.matrix disk --seed 2` |" in second
+    assert "- killed: longest 7 s" in second
     assert "(!)** |" in first
     assert "(!)** |" not in second
