@@ -295,10 +295,17 @@ def _go_back(desk: Desk, at: list[LiveObject], old: Colour, deadline: Deadline) 
     record = desk.record
     for live in at:
         _require_own(desk, live)
-    require_better(desk, old, target(desk, record.live_version), deadline)
+    try:
+        require_better(desk, old, target(desk, record.live_version), deadline)
+    except NeedsPersonError:
+        for live in desk.traffic.objects():  # a newer release may have retired the old colour: then it is in charge
+            desk.traffic.require_not_taken_over(live)
+        raise
     try:
         desk.traffic.move_back(record.candidate, old)
         arrived(desk, old, record.live_version, deadline)
+    except TakenOverError:
+        raise
     except HarnessError as error:
         raise NeedsPersonError(
             f"Live traffic could not be moved back to {old}: {error.sentence}",

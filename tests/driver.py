@@ -27,8 +27,9 @@ from bluegreen.kube import Kube, connect_handle
 from bluegreen.kube.transport import Transport
 from bluegreen.release import Release
 
-NOT_COUNTED = ("selfsubject", "dryRun", "bluegreen-setup", "bluegreen-first", "bluegreen-lock")
-"""Requests that are no step of a release: questions, setting up, and the lock's renewals, which come at any time."""
+NOT_COUNTED = ("selfsubject", "dryRun", "bluegreen-setup", "bluegreen-first", "bluegreen-lock", "/events")
+"""Requests that are no step of a release: questions, setting up, and those that come at any time, from threads of their
+own: the lock's renewals and Events."""
 
 
 class Deadly:
@@ -47,11 +48,12 @@ class Deadly:
             if method in ("GET", "HEAD") or any(word in url for word in NOT_COUNTED):
                 return attempt(method, url, what, *rest)
             self.writes.append(what)
-            self._strike("before")
+            number = len(self.writes)
+            self._strike("before", number)
             try:
                 return attempt(method, url, what, *rest)
             finally:  # refused or not: a controller may have changed the object meanwhile
-                self._strike("after")
+                self._strike("after", number)
 
         kube.transport._attempt = counted  # type: ignore[method-assign]
 
@@ -68,8 +70,8 @@ class Deadly:
 
         release.desk.journal._write = entering  # type: ignore[method-assign]
 
-    def _strike(self, when: str) -> None:
-        here = self._entering == self.step if self.step else len(self.writes) == self.number
+    def _strike(self, when: str, number: int) -> None:
+        here = self._entering == self.step if self.step else number == self.number
         if self.when == when and here:
             self.when = ""  # once
             os.kill(os.getpid(), self.sent)
