@@ -22,6 +22,7 @@ _SHORTEST_S = 600  # a token lives ten minutes at least, as Kubernetes demands
 _LONGEST_S = 1 << 32
 _DEFAULT_S = 3600
 _REMEMBERED = 4096  # users' rules by namespace, until a role or binding changes; a choice
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
 _ROLES = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
@@ -45,7 +46,7 @@ class Authority:
         if claims is None or claims["exp"] < clock.wall_s() or ISSUER not in claims["aud"]:
             return None
         user = self._account_user(claims["kubernetes.io"])
-        return user and replace(user, credential=f"JTI={claims['jti']}" if "jti" in claims else "")
+        return user and replace(user, extra=((_CREDENTIAL, (f"JTI={claims['jti']}",)),) if "jti" in claims else ())
 
     def _account_user(self, claim: dict[str, Any]) -> User | None:
         namespace, account = claim["namespace"], claim["serviceaccount"]
@@ -83,14 +84,31 @@ class Authority:
                 return grant.source
         return None
 
+    def refusal(self, user: User, asked: Attributes) -> str:
+        """Why it is not allowed: no rule does, and which roles the user is bound to are not there."""
+        missing = self.missing_roles(user, asked.namespace)
+        return asked.refusal(user) + (f": RBAC: {missing}" if missing else "")
+
+    def missing_roles(self, user: User, namespace: str) -> str:
+        """The roles that a user is bound to in a namespace and that do not exist, in the words of Go's aggregates."""
+        bound = (binding for binding in self._bindings(namespace) if rbac.applies_to(binding, user) is not None)
+        missing = dict.fromkeys(
+            f'{binding["roleRef"]["kind"].lower()}.rbac.authorization.k8s.io "{binding["roleRef"]["name"]}" not found'
+            for binding in bound
+            if self.rules_of(binding["roleRef"], binding["metadata"].get("namespace", "")) is None
+        )
+        return next(iter(missing), "") if len(missing) < 2 else f"[{', '.join(missing)}]"
+
+    def _bindings(self, namespace: str) -> list[Obj]:
+        """Every binding that counts in a namespace ("" for cluster-wide only)."""
+        everywhere = self._store.list(KINDS["ClusterRoleBinding"])
+        return everywhere + self._store.list(KINDS["RoleBinding"], namespace) if namespace else everywhere
+
     def grants(self, user: User, namespace: str) -> list[Grant]:
         """Every rule a user has in a namespace ("" for cluster-wide only)."""
         found = self._grants.get((user, namespace))
         if found is None:
-            bindings = self._store.list(KINDS["ClusterRoleBinding"])
-            if namespace:
-                bindings = bindings + self._store.list(KINDS["RoleBinding"], namespace)
-            found = [grant for binding in bindings for grant in self._granted(binding, user)]
+            found = [grant for binding in self._bindings(namespace) for grant in self._granted(binding, user)]
             if len(self._grants) >= _REMEMBERED:
                 self._grants.clear()
             self._grants[user, namespace] = found
@@ -171,31 +189,33 @@ class Authority:
         """The answer to a review: the request with its status filled in."""
         spec = request.get("spec") or {}
         status = _REVIEWS[kind.kind](self, user, spec, namespace)
-        meta = {"creationTimestamp": None} | (request.get("metadata") or {})
+        meta = request.get("metadata") or {}
         answer = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta, "spec": spec, "status": status}
         if kind.kind == "SelfSubjectReview":
             del answer["spec"]
         return answer
 
     def _own_access(self, user: User, spec: Obj, _: str) -> Obj:
-        reason = self.allows(user, _asked(spec, "SelfSubjectAccessReview"))
-        return {"allowed": reason is not None} | ({"reason": reason} if reason else {})
+        return self._verdict(user, _asked(spec, "SelfSubjectAccessReview"))
 
     def _access(self, _: User, spec: Obj, namespace: str) -> Obj:
         asked = _asked(spec, "LocalSubjectAccessReview" if namespace else "SubjectAccessReview", namespace)
         subject = User(spec.get("user") or "", tuple(spec.get("groups") or ()))
-        reason = self.allows(subject, asked)
-        return {"allowed": reason is not None} | ({"reason": reason} if reason else {})
+        return self._verdict(subject, asked)
+
+    def _verdict(self, user: User, asked: Attributes) -> Obj:
+        allowed = self.allows(user, asked)
+        missing = self.missing_roles(user, asked.namespace) if allowed is None else ""
+        reason = f"RBAC: {missing}" if missing else allowed
+        return {"allowed": allowed is not None} | ({"reason": reason} if reason else {})
 
     def _rules(self, user: User, spec: Obj, _: str) -> Obj:
         if not spec.get("namespace"):
             raise bad_request("no namespace on request")
-        grants = self.grants(user, spec["namespace"])
-        if user.is_master:
-            everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-            grants = [Grant(everything, ""), Grant({"verbs": ["*"], "nonResourceURLs": ["*"]}, ""), *grants]
-        resource_rules, other_rules = rbac.merged(grants)
-        return {"resourceRules": resource_rules, "nonResourceRules": other_rules, "incomplete": False}
+        resource_rules, other_rules = rbac.merged(self.grants(user, spec["namespace"]))
+        found = {"resourceRules": resource_rules, "nonResourceRules": other_rules, "incomplete": False}
+        missing = self.missing_roles(user, spec["namespace"])
+        return found | ({"evaluationError": missing} if missing else {})
 
     def _self(self, user: User, _spec: Obj, _namespace: str) -> Obj:
         return {"userInfo": user.as_user_info()}

@@ -182,7 +182,6 @@ def _subresource_row(kind: Kind, sub: Subresource) -> Obj:
 
 
 def _aggregated_group(group: str) -> Obj:
-    named = {"name": group} if group else {}
     versions = [
         {
             "version": version_,
@@ -191,7 +190,7 @@ def _aggregated_group(group: str) -> Obj:
         }
         for version_ in _versions(group)
     ]
-    return {"metadata": {**named, "creationTimestamp": None}, "versions": versions}
+    return {"metadata": {"name": group} if group else {}, "versions": versions}
 
 
 def _aggregated_resource(kind: Kind) -> Obj:

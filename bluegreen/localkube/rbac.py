@@ -10,19 +10,21 @@ from bluegreen.localkube.kinds import Obj
 
 MASTERS = "system:masters"
 """The group that may do everything, whatever the roles say."""
+ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED = "system:anonymous", "system:authenticated", "system:unauthenticated"
+Extra = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
 class User:
     """Who asks. ``groups`` holds system:authenticated for everybody with a valid token.
 
-    ``credential``: which of the user's tokens it was, where tokens have an identity; another one is the same user.
+    ``extra``: more that is known of the user, such as which token it was; with another one it is the same user.
     """
 
     name: str
     groups: tuple[str, ...] = ()
     uid: str = ""
-    credential: str = field(default="", compare=False)
+    extra: Extra = field(default=(), compare=False)
 
     @property
     def is_master(self) -> bool:
@@ -32,8 +34,7 @@ class User:
     def as_user_info(self) -> dict[str, Any]:
         """The user as reviews show it."""
         info: dict[str, Any] = {"username": self.name, "uid": self.uid, "groups": list(self.groups)}
-        if self.credential:
-            info["extra"] = {"authentication.kubernetes.io/credential-id": [self.credential]}
+        info["extra"] = {key: list(values) for key, values in self.extra}
         return {key: value for key, value in info.items() if value}
 
 

@@ -39,7 +39,6 @@ _VIEW = [
     _rule("metrics.k8s.io", ["pods", "nodes"], _READ),
 ]
 _EDIT = [
-    *_VIEW,
     _rule("", ["configmaps", "pods", "serviceaccounts", "services"], _WRITE),  # not endpoints: CVE-2021-25740
     *(_rule(group, resources, _WRITE) for group, resources in _NAMESPACED.items() if group),
     _rule("", ["secrets"], [*_READ, *_WRITE]),
@@ -48,7 +47,6 @@ _EDIT = [
     _rule("coordination.k8s.io", ["leases"], [*_READ, *_WRITE]),
 ]
 _ADMIN = [
-    *_EDIT,
     _rule(_RBAC, ["roles", "rolebindings"], [*_READ, *_WRITE]),
     _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
 ]
@@ -57,11 +55,15 @@ _SELF = [
     _rule("authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], ["create"]),
     _rule("authentication.k8s.io", ["selfsubjectreviews"], ["create"]),
 ]
+_AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
+_AGGREGATED = {  # by name: the label of those whose rules it gathers, the one it carries itself, its rules at first
+    "admin": ("admin", "", [*_EDIT, *_VIEW, *_ADMIN]),
+    "edit": ("edit", "admin", [*_EDIT, *_VIEW]),
+    "view": ("view", "edit", _VIEW),
+}
+_GATHERED = {"admin": _ADMIN, "edit": _EDIT, "view": _VIEW}
 _ROLES: dict[str, list[Any]] = {
     "cluster-admin": _EVERYTHING,
-    "admin": _ADMIN,
-    "edit": _EDIT,
-    "view": _VIEW,
     "system:basic-user": _SELF,
     "system:discovery": [{"nonResourceURLs": _DISCOVERY, "verbs": ["get"]}],
     "system:public-info-viewer": [{"nonResourceURLs": _PUBLIC, "verbs": ["get"]}],
@@ -78,6 +80,13 @@ def bootstrap(registry: Registry) -> None:
     """Create what is missing of them; what is there stays as it is."""
     for name, rules in _ROLES.items():
         _ensure(registry, "ClusterRole", {"metadata": _meta(name), "rules": rules})
+    for name, (gathers, carries, rules) in _AGGREGATED.items():
+        selectors = [{"matchLabels": {_AGGREGATE + gathers: "true"}}]
+        role = {"metadata": _meta(name, carries), "rules": rules}
+        _ensure(registry, "ClusterRole", role | {"aggregationRule": {"clusterRoleSelectors": selectors}})
+    for name, rules in _GATHERED.items():
+        role = {"metadata": _meta(f"system:aggregate-to-{name}", name), "rules": rules}
+        _ensure(registry, "ClusterRole", role)
     for name, groups in _BINDINGS.items():
         subjects = [{"kind": "Group", "apiGroup": _RBAC, "name": group} for group in groups]
         reference = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name}
@@ -85,8 +94,9 @@ def bootstrap(registry: Registry) -> None:
         _ensure(registry, "ClusterRoleBinding", binding)
 
 
-def _meta(name: str) -> Obj:
-    return {"name": name, "labels": _LABELS, "annotations": _ANNOTATIONS}
+def _meta(name: str, aggregated_to: str = "") -> Obj:
+    labels = {**_LABELS, _AGGREGATE + aggregated_to: "true"} if aggregated_to else _LABELS
+    return {"name": name, "labels": labels, "annotations": _ANNOTATIONS}
 
 
 def _ensure(registry: Registry, kind: str, obj: Obj) -> None:

@@ -19,10 +19,10 @@ import orjson
 from aiohttp import web
 
 from bluegreen.localkube import audit, discovery, openapi
-from bluegreen.localkube.authority import Authority, service_account, unauthorized
+from bluegreen.localkube.authority import Authority, unauthorized
 from bluegreen.localkube.escalation import REQUESTER, EscalationGuard
 from bluegreen.localkube.fault_board import Board
-from bluegreen.localkube.http import answers, bodies, disturbed, objects, options, paths
+from bluegreen.localkube.http import answers, bodies, disturbed, impersonation, objects, options, paths
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.connections import Connection, Connections
 from bluegreen.localkube.http.measured import MEASURED
@@ -115,6 +115,8 @@ class ApiServer:
             return await self._answer(request)
         except ApiError as error:
             return answers.refusal(error)
+        except impersonation.WithoutUserError as error:
+            return answers.text(f'Internal Server Error: "{paths.clean(request.raw_path)}": {error}\n', 500)
         except ConnectionError:
             raise
         except Exception as error:
@@ -125,7 +127,7 @@ class ApiServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         _check_host(request.headers.get("Host", ""))
-        path, _, text = _clean(request.raw_path).partition("?")
+        path, _, text = paths.clean(request.raw_path).partition("?")
         if path == "/version" and request.method == "GET":
             return answers.document(discovery.version())
         if healthy := _health(path, text):
@@ -165,26 +167,17 @@ class ApiServer:
 
     def _impersonated(self, request: web.BaseRequest, user: User) -> User:
         """The user this request is to be seen as (kubectl --as), if its sender may do that."""
-        name = _clean(request.headers.get("Impersonate-User", ""))
-        if not name:
+        wanted = impersonation.asked(request)
+        if wanted is None:
             return user
-        groups = [_clean(group) for group in request.headers.getall("Impersonate-Group", [])]
-        asked = [Attributes("impersonate", resource="users", name=name)]
-        parts = name.split(":")
-        if name.startswith("system:serviceaccount:") and len(parts) == 4:
-            account = Attributes("impersonate", resource="serviceaccounts", namespace=parts[2], name=parts[3])
-            asked = [account]
-        asked += [Attributes("impersonate", resource="groups", name=group) for group in groups]
-        for attributes in asked:
+        for attributes in wanted.needs:
             self._require(user, attributes)
-        if name.startswith("system:serviceaccount:") and len(parts) == 4:
-            return service_account(parts[2], parts[3])
-        return User(name, (*groups, "system:authenticated"))
+        return wanted.user
 
     def _require(self, user: User, asked: Attributes) -> None:
         """403 unless RBAC allows it."""
         if self._authority.allows(user, asked) is None:
-            why = asked.refusal(user)
+            why = self._authority.refusal(user, asked)
             if asked.path:
                 raise ApiError(403, "Forbidden", f"forbidden: {why}", {})
             raise forbidden(asked.resource, asked.group, asked.name, why)
@@ -249,11 +242,6 @@ def _health(path: str, query: str) -> str:
     if check or "verbose" not in options.parse(query):
         return "ok"
     return "".join(f"[+]{each} ok\n" for each in _CHECKS) + f"{endpoint} check passed\n"
-
-
-def _clean(text: str) -> str:
-    """Text from a request's head without what is not UTF-8, which could not be written back."""
-    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _name_selected(query: options.Query) -> str:

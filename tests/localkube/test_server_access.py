@@ -273,6 +273,71 @@ def test_who_may_impersonate_is_seen_as_somebody_else(admin: httpx.Client, accou
     assert 'cannot impersonate resource "users"' in refused.json()["message"]
 
 
+ME = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seen"),
+    [
+        ({"Impersonate-User": "jane"}, {"username": "jane", "groups": ["system:authenticated"]}),
+        (
+            {"Impersonate-User": SA, "Impersonate-Group": "devs"},
+            {"username": SA, "groups": ["devs", "system:authenticated"]},
+        ),
+        (
+            {"Impersonate-User": "jane", "Impersonate-Uid": "7", "Impersonate-Extra-Example.com%2fTeam": "a"},
+            {
+                "username": "jane",
+                "uid": "7",
+                "groups": ["system:authenticated"],
+                "extra": {"example.com/team": ["a"]},
+            },
+        ),
+    ],
+)
+def test_somebody_else_is_who_the_headers_say(
+    admin: httpx.Client, headers: dict[str, str], seen: dict[str, Any]
+) -> None:
+    assert admin.post(ME, json={}, headers=headers).json()["status"]["userInfo"] == seen
+
+
+def test_each_part_of_somebody_else_has_to_be_allowed(admin: httpx.Client, account: httpx.Client) -> None:
+    allow(admin, rule(["users"], ["impersonate"]), base=RBAC)
+    assert account.post(ME, json={}, headers={"Impersonate-User": "jane"}).status_code == 201
+    for header, resource in (("Group", "groups"), ("Uid", "uids"), ("Extra-Team", "userextras/team")):
+        refused = account.post(ME, json={}, headers={"Impersonate-User": "jane", f"Impersonate-{header}": "x"})
+        assert f'cannot impersonate resource "{resource}"' in refused.json()["message"]
+
+
+def test_groups_of_nobody_are_refused(admin: httpx.Client) -> None:
+    refused = admin.get(f"{CORE}/pods", headers={"Impersonate-Group": "devs"})
+    assert (refused.status_code, refused.text) == (
+        500,
+        f'Internal Server Error: "{CORE}/pods": requested [{{Group  devs    }}] without impersonating a user\n',
+    )
+
+
+def test_a_refusal_names_the_roles_that_are_not_there(admin: httpx.Client, account: httpx.Client) -> None:
+    allow(admin, rule(["pods"], ["get"]))
+    assert admin.delete(f"{HERE}/roles/r").status_code == 200
+    why = 'RBAC: role.rbac.authorization.k8s.io "r" not found'
+    assert account.get(f"{CORE}/pods").json()["message"].endswith(f'in the namespace "default": {why}')
+    asked = {"spec": {"resourceAttributes": {"namespace": "default", "verb": "get", "resource": "pods"}}}
+    review = account.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json=asked).json()
+    assert review["status"] == {"allowed": False, "reason": why}
+    assert review["metadata"] == {}
+
+
+def test_who_may_update_may_not_create_by_it(admin: httpx.Client, account: httpx.Client) -> None:
+    allow(admin, rule(["services"], ["update", "patch"]))
+    service = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}
+    refused = account.put(f"{CORE}/services/s", json=service)
+    assert refused.status_code == 403
+    assert 'cannot create resource "services"' in refused.json()["message"]
+    assert admin.post(f"{CORE}/services", json=service).status_code == 201
+    assert account.put(f"{CORE}/services/s", json=service).status_code == 200
+
+
 # -- rights given away -------------------------------------------------------------
 def test_nobody_gives_away_more_than_he_has(admin: httpx.Client, account: httpx.Client) -> None:
     manage = rule(["roles", "rolebindings"], ["create", "update", "patch", "get"], "rbac.authorization.k8s.io")

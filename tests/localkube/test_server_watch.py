@@ -136,6 +136,7 @@ def test_bookmarks_say_how_far_a_watch_is(api: httpx.Client, monkeypatch: pytest
     bookmark = watch(api, 1, resourceVersion=start, allowWatchBookmarks="true")[0]
     assert (bookmark["type"], bookmark["object"]["kind"]) == ("BOOKMARK", "ConfigMap")
     assert int(bookmark["object"]["metadata"]["resourceVersion"]) > int(start)
+    assert bookmark["object"]["metadata"].keys() == {"resourceVersion"}
     assert watch(api, 9, resourceVersion=start, timeoutSeconds="1") == []
 
 

@@ -142,6 +142,8 @@ async def update(call: Call) -> web.StreamResponse:
     if not target.subresource:
         _warn(call)
     existed = call.registry.store.entry(call.kind, target.namespace, target.name) is not None
+    if call.kind.create_on_update and not target.subresource:
+        _require_create(call)
     stored = call.registry.update(
         call.kind, target.namespace, target.name, obj, manager=asked.manager, subresource=target.subresource,
         dry_run=asked.dry_run,
@@ -151,13 +153,13 @@ async def update(call: Call) -> web.StreamResponse:
 
 
 def _require_create(call: Call) -> None:
-    """403 for an apply that would create what its sender may not create: patch alone is not enough for that."""
+    """403 for an apply or a PUT that would create what its sender may not create: more than patch or update."""
     target = call.target
     if call.registry.store.entry(call.kind, target.namespace, target.name) is not None:
         return
     asked = target.attributes("create")
     if call.authority.allows(call.user, asked) is None:
-        raise forbidden(asked.resource, asked.group, asked.name, asked.refusal(call.user))
+        raise forbidden(asked.resource, asked.group, asked.name, call.authority.refusal(call.user, asked))
 
 
 async def patch(call: Call) -> web.StreamResponse:

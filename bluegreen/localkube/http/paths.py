@@ -19,6 +19,11 @@ PROXY = "proxy"
 _NAMESPACE_SUBRESOURCES = frozenset(["status", "finalize"])
 
 
+def clean(text: str) -> str:
+    """Text from a request's head without what is not UTF-8, which could not be written back."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")
+
+
 @dataclass(frozen=True)
 class Target:
     """Where a request goes. ``kind`` is None for a resource that is not served in a group version that is."""

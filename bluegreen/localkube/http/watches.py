@@ -16,6 +16,7 @@ import orjson
 from aiohttp import web
 
 from bluegreen.localkube import selectors, tables
+from bluegreen.localkube.canonical import canonicalise
 from bluegreen.localkube.http import answers
 from bluegreen.localkube.http.options import ListOptions
 from bluegreen.localkube.kinds import Kind, Obj
@@ -97,10 +98,11 @@ class Watcher:
 
     def bookmark(self, *, initial_end: bool = False) -> bytes:
         """The position, for a client that wants to go on from it later."""
-        meta: Obj = {"resourceVersion": str(self.position), "creationTimestamp": None}
+        meta: Obj = {"resourceVersion": str(self.position)}
         if initial_end:
             meta["annotations"] = _INITIAL_END
         obj: Obj = {"kind": self._kind.kind, "apiVersion": self._kind.api_version, "metadata": meta}
+        canonicalise(self._kind.kind, obj)  # an empty object of the kind, with what such objects always show
         if self._form == "table":
             obj = tables.table(self._kind, [], {"resourceVersion": str(self.position)}, columns=self._columns)
             obj["rows"] = [{"cells": [], "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
