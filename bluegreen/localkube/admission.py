@@ -61,6 +61,13 @@ def check_namespace(store: Store, kind: Kind, namespace: str, name: str) -> None
     raise ApiError(403, "Forbidden", refusal.message, {**(refusal.details or {}), "causes": [cause]})
 
 
+def check_definition(kind: Kind, name: str) -> None:
+    """403 for a create of a kind whose CustomResourceDefinition is being deleted."""
+    if kind.custom and kind.custom.fixed:
+        why = "create not allowed while custom resource definition is terminating"
+        raise forbidden(kind.plural, kind.group, name, why)
+
+
 def prepare_namespace(obj: Obj) -> None:
     """A new namespace is active, and held by the finalizer of its controller."""
     finalizers = (obj.get("spec") or {}).get("finalizers") or []

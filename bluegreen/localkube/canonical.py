@@ -104,6 +104,11 @@ def canonicalise(schema_name: str, obj: Obj) -> None:
     _tidy(obj, _plan(schema.of_kind(schema_name).name))
 
 
+def canonicalise_metadata(metadata: Obj) -> None:
+    """The same for metadata alone, which every object has, of whatever kind it is."""
+    _tidy(metadata, _plan("meta.v1.ObjectMeta"))
+
+
 def canonical(schema_name: str, obj: Obj) -> Obj:
     """The same for an object that may be changed, handed back for use in expressions."""
     canonicalise(schema_name, obj)

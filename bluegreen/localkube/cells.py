@@ -127,6 +127,15 @@ def ingress(obj: Obj) -> Cells:
     return [name(obj), spec.get("ingressClassName") or NONE, shown, ",".join(_balancers(obj)), ports, age(obj)]
 
 
+def ingress_class(obj: Obj) -> Cells:
+    """An IngressClass: its controller, and the object that holds its parameters."""
+    spec = obj["spec"]
+    parameters = spec.get("parameters") or {}
+    kind = ".".join(part for part in (parameters.get("kind"), parameters.get("apiGroup")) if part)
+    shown = f"{kind}/{parameters['name']}" if parameters else NONE
+    return [name(obj), spec.get("controller", ""), shown, age(obj)]
+
+
 def endpoints(obj: Obj) -> Cells:
     """An Endpoints: address:port pairs."""
     pairs = [

@@ -16,6 +16,8 @@ from bluegreen.localkube.store import copy_of
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 """The finalizers the garbage collector acts on."""
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+"""Holds a CustomResourceDefinition that is being deleted until its objects have gone."""
 _POLICIES = {"Orphan": ORPHAN, "Foreground": FOREGROUND, "Background": ""}
 _DEFAULT_GRACE_S = 30  # Kubernetes' terminationGracePeriodSeconds when a pod has none
 
@@ -60,8 +62,10 @@ def check_preconditions(kind: Kind, live: Obj, options: Obj) -> None:
 
 def decide(kind: Kind, live: Obj, options: Obj) -> Deletion:
     """What deleting ``live`` now means."""
-    if kind.kind == "Namespace":
+    if kind.key == "Namespace":
         return _namespace(live)
+    if kind.key == "CustomResourceDefinition":
+        return _definition(live)
     meta = live["metadata"]
     grace_s = _grace_s(kind, live, options)
     if grace_s is not None and meta.get("deletionTimestamp") and meta.get("deletionGracePeriodSeconds") is not None:
@@ -82,7 +86,7 @@ def may_go(kind: Kind, obj: Obj) -> bool:
     meta = obj["metadata"]
     if not meta.get("deletionTimestamp") or meta.get("finalizers"):
         return False
-    if kind.kind == "Namespace":
+    if kind.key == "Namespace":
         return not obj.get("spec", {}).get("finalizers")
     return not meta.get("deletionGracePeriodSeconds")
 
@@ -105,7 +109,7 @@ def forbidden_namespace(name: str) -> ApiError | None:
 
 def _grace_s(kind: Kind, live: Obj, options: Obj) -> int | None:
     """Seconds the object may go on; None for kinds without a grace period (all but pods)."""
-    if kind.kind != "Pod":
+    if kind.key != "Pod":
         return None
     spec, phase = live.get("spec") or {}, (live.get("status") or {}).get("phase")
     if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
@@ -137,6 +141,22 @@ def _namespace(live: Obj) -> Deletion:
     marked["metadata"]["deletionTimestamp"] = clock.timestamp()
     marked["status"] = {**(live.get("status") or {}), "phase": "Terminating"}
     return Deletion(remove=may_go_namespace(marked), marked=marked)
+
+
+def _definition(live: Obj) -> Deletion:
+    """A CustomResourceDefinition goes when its controller has deleted all objects of its kind."""
+    if live["metadata"].get("deletionTimestamp"):
+        return Deletion(remove=not live["metadata"].get("finalizers"))
+    marked = copy_of(live)
+    meta, now = marked["metadata"], clock.timestamp()
+    meta["deletionTimestamp"] = now
+    meta["finalizers"] = [*(each for each in meta.get("finalizers") or () if each != CLEANUP), CLEANUP]
+    said = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+    conditions = [each for each in marked["status"].get("conditions") or () if each["type"] != "Terminating"]
+    pending = {"lastTransitionTime": now, "type": "Terminating", "status": "True", "message": said,
+               "reason": "InstanceDeletionPending"}  # fmt: skip
+    marked["status"]["conditions"] = [*conditions, pending]
+    return Deletion(remove=False, marked=marked)
 
 
 def may_go_namespace(obj: Obj) -> bool:

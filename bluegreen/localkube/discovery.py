@@ -1,16 +1,18 @@
-"""What the cluster says it serves: ``/api``, ``/apis`` and below, ``/version``, all worked out from the table of kinds.
+"""What the cluster says it serves: ``/api``, ``/apis`` and below, ``/version``, all worked out from its kinds.
 
-Comes in: a path and the Accept header. Goes out: a document and its content type, or None for a path that is not
-discovery's. Nothing here depends on the cluster's state, so every document is made once.
+Comes in: a path, the Accept header and the kinds. Goes out: a document and its content type, or None for a path that
+is not discovery's. Every document is made once for the same kinds.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
-from bluegreen.localkube.kinds import KINDS, Kind, Obj, Subresource
+from bluegreen.localkube.catalogue import BUILT_IN
+from bluegreen.localkube.custom.definitions import priority
+from bluegreen.localkube.kinds import Kind, Obj, Subresource
 
 # the release whose answers the cluster follows; ``localkube`` marks it for what it is
 VERSION = {"major": "1", "minor": "34", "gitVersion": "v1.34.0+localkube"}
@@ -26,19 +28,24 @@ _GROUP_ORDER = (
     "networking.k8s.io",
     "policy",
     "rbac.authorization.k8s.io",
+    "apiextensions.k8s.io",
     "coordination.k8s.io",
     "discovery.k8s.io",
     "metrics.k8s.io",
 )
+_ENDING = frozenset(("create", "patch", "update"))  # what is not offered of a kind whose definition is being deleted
 _ROOT_PATHS = ("/healthz", "/livez", "/openapi/v3", "/readyz", "/version")
 
 
-def answer(path: str, accept: str = "") -> tuple[Obj, str] | None:
+Kinds = tuple[Kind, ...]
+
+
+def answer(path: str, accept: str = "", served: Kinds = BUILT_IN) -> tuple[Obj, str] | None:
     """The document at ``path`` and its content type; None where discovery has nothing to say."""
     parts = path.strip("/").split("/")
     if path.rstrip("/") in ("/api", "/apis") and wants_aggregated(accept):
-        return aggregated(core=parts == ["api"]), AGGREGATED
-    document = _document(parts)
+        return aggregated(served, core=parts == ["api"]), AGGREGATED
+    document = _document(parts, served)
     return None if document is None else (document, JSON)
 
 
@@ -54,22 +61,22 @@ def wants_aggregated(accept: str) -> bool:
     return False
 
 
-def _document(parts: list[str]) -> Obj | None:
+def _document(parts: list[str], served: Kinds) -> Obj | None:
     match parts:
         case [""]:
-            return root()
+            return root(served)
         case ["version"]:
             return version()
         case ["api"]:
             return api_versions()
         case ["api", "v1"]:
-            return resource_list("", "v1")
+            return resource_list(served, "", "v1")
         case ["apis"]:
-            return group_list()
+            return group_list(served)
         case ["apis", group]:
-            return api_group(group)
+            return api_group(served, group)
         case ["apis", group, version_]:
-            return resource_list(group, version_)
+            return resource_list(served, group, version_)
     return None
 
 
@@ -83,10 +90,10 @@ def version() -> Obj:
     return VERSION | built | made
 
 
-@cache
-def root() -> Obj:
+@lru_cache(maxsize=8)
+def root(served: Kinds) -> Obj:
     """``/``: the paths there are."""
-    groups = [path for group in _groups() for path in (f"/apis/{group}", *_version_paths(group))]
+    groups = [path for group in _groups(served) for path in (f"/apis/{group}", *_version_paths(served, group))]
     return {"paths": ["/api", "/api/v1", "/apis", *groups, *_ROOT_PATHS]}
 
 
@@ -97,22 +104,22 @@ def api_versions() -> Obj:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": reachable}
 
 
-@cache
-def group_list() -> Obj:
+@lru_cache(maxsize=8)
+def group_list(served: Kinds) -> Obj:
     """``/apis``: every named group."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _groups()]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(served, name) for name in _groups(served)]}
 
 
-@cache
-def api_group(name: str) -> Obj | None:
+@lru_cache(maxsize=64)
+def api_group(served: Kinds, name: str) -> Obj | None:
     """``/apis/GROUP``, or None for a group that is not served."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)} if name in _groups() else None
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(served, name)} if name in _groups(served) else None
 
 
-@cache
-def resource_list(group: str, version_: str) -> Obj | None:
+@lru_cache(maxsize=128)
+def resource_list(served: Kinds, group: str, version_: str) -> Obj | None:
     """``/apis/GROUP/VERSION``: its kinds and their subresources, or None for a version that is not served."""
-    kinds = _kinds(group, version_)
+    kinds = _kinds(served, group, version_)
     if not kinds:
         return None
     api_version = {"apiVersion": "v1"} if group else {}  # the core group's list states none
@@ -121,39 +128,45 @@ def resource_list(group: str, version_: str) -> Obj | None:
     return {"kind": "APIResourceList", **api_version, "groupVersion": group_version, "resources": resources}
 
 
-@cache
-def aggregated(*, core: bool) -> Obj:
+@lru_cache(maxsize=16)
+def aggregated(served: Kinds, *, core: bool) -> Obj:
     """All groups with all their resources in one document, of the core group or of the named ones."""
-    groups = [""] if core else _groups()
-    items = [_aggregated_group(group) for group in groups]
+    groups = [""] if core else _groups(served)
+    items = [_aggregated_group(served, group) for group in groups]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
-def _groups() -> list[str]:
-    named = _in_order(kind.group for kind in KINDS.values() if kind.group)
-    return sorted(named, key=lambda group: _GROUP_ORDER.index(group) if group in _GROUP_ORDER else len(_GROUP_ORDER))
+def _groups(served: Kinds) -> list[str]:
+    named = _in_order(kind.group for kind in served if kind.group)
+    known = {group: place for place, group in enumerate(_GROUP_ORDER)}
+    return sorted(named, key=lambda group: (known.get(group, len(known)), group))
 
 
 def _in_order(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _versions(group: str) -> list[str]:
-    return _in_order(kind.version for kind in KINDS.values() if kind.group == group)
+def _versions(served: Kinds, group: str) -> list[str]:
+    return sorted(_in_order(kind.version for kind in served if kind.group == group), key=priority)
 
 
-def _version_paths(group: str) -> list[str]:
-    return [f"/apis/{group}/{version_}" for version_ in _versions(group)]
+def _version_paths(served: Kinds, group: str) -> list[str]:
+    return [f"/apis/{group}/{version_}" for version_ in _versions(served, group)]
 
 
-def _kinds(group: str, version_: str) -> list[Kind]:
-    found = [kind for kind in KINDS.values() if (kind.group, kind.version) == (group, version_)]
+def _kinds(served: Kinds, group: str, version_: str) -> list[Kind]:
+    found = [kind for kind in served if (kind.group, kind.version) == (group, version_)]
     return sorted(found, key=lambda kind: kind.plural)
 
 
-def _group(name: str) -> Obj:
-    versions = [{"groupVersion": f"{name}/{version_}", "version": version_} for version_ in _versions(name)]
+def _group(served: Kinds, name: str) -> Obj:
+    versions = [{"groupVersion": f"{name}/{version_}", "version": version_} for version_ in _versions(served, name)]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+
+
+def _verbs(kind: Kind) -> list[str]:
+    ending = kind.custom is not None and kind.custom.fixed
+    return [verb for verb in kind.verbs if not (ending and verb in _ENDING)]
 
 
 def _rows(kind: Kind) -> list[Obj]:
@@ -162,7 +175,7 @@ def _rows(kind: Kind) -> list[Obj]:
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": list(kind.verbs),
+        "verbs": _verbs(kind),
     }
     optional = {"shortNames": list(kind.short_names), "categories": list(kind.categories)}
     row |= {name: words for name, words in optional.items() if words}
@@ -181,14 +194,14 @@ def _subresource_row(kind: Kind, sub: Subresource) -> Obj:
     }
 
 
-def _aggregated_group(group: str) -> Obj:
+def _aggregated_group(served: Kinds, group: str) -> Obj:
     versions = [
         {
             "version": version_,
-            "resources": [_aggregated_resource(kind) for kind in _kinds(group, version_)],
+            "resources": [_aggregated_resource(kind) for kind in _kinds(served, group, version_)],
             "freshness": "Current",
         }
-        for version_ in _versions(group)
+        for version_ in _versions(served, group)
     ]
     return {"metadata": {"name": group} if group else {}, "versions": versions}
 
@@ -199,7 +212,7 @@ def _aggregated_resource(kind: Kind) -> Obj:
         "responseKind": _response_kind(kind, None),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": list(kind.verbs),
+        "verbs": _verbs(kind),
     }
     subresources = [
         {"subresource": sub.name, "responseKind": _response_kind(kind, sub), "verbs": list(sub.verbs)}

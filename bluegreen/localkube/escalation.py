@@ -35,7 +35,7 @@ class EscalationGuard:
 
     def __call__(self, admission: Admission) -> None:
         """403 for a role with rules, or a binding to a role with rules, that the writer does not hold."""
-        user, kind = REQUESTER.get(), admission.kind.kind
+        user, kind = REQUESTER.get(), admission.kind.key
         if user is None or user.is_master or admission.operation == "DELETE":
             return
         if kind in _ROLES and not self._may(user, "escalate", admission.kind.plural, admission):

@@ -1,7 +1,8 @@
 // Prints what the OpenAPI definitions do not say about the Go types behind the kinds that localkube serves:
 // which fields are left out of JSON when they are zero, which are pointers, and the Go name of their types.
 //
-// Used only to regenerate schema_table.json (see generate_schema.py); needs the Go module k8s.io/api.
+// Used only to regenerate schema_table.json (see generate_schema.py); needs the Go modules k8s.io/api and
+// k8s.io/apiextensions-apiserver.
 package main
 
 import (
@@ -23,6 +24,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -48,6 +50,7 @@ var roots = []any{
 	authenticationv1.SelfSubjectReview{}, authorizationv1.SelfSubjectAccessReview{},
 	authorizationv1.SelfSubjectRulesReview{}, authorizationv1.SubjectAccessReview{},
 	authorizationv1.LocalSubjectAccessReview{}, metav1.DeleteOptions{}, metav1.Status{},
+	apiextensionsv1.CustomResourceDefinition{},
 }
 
 // marshaler: a type that writes its own JSON is a leaf (Quantity, Time, IntOrString).

@@ -5,8 +5,8 @@ formats, list types, keys, merge keys and descriptions. ``generate_schema.go`` b
 leaves out: which fields are pointers, which are left out of JSON when zero, and the Go names that appear in decoding
 errors. Not needed at run time. To regenerate::
 
-    (cd $(mktemp -d) && go mod init facts && cp .../generate_schema.go . && go get k8s.io/api@v0.34.1 && \
-        go run . > facts.json)
+    (cd $(mktemp -d) && go mod init facts && cp .../generate_schema.go . && \
+        go get k8s.io/api@v0.34.1 k8s.io/apiextensions-apiserver@v0.34.1 && go run . > facts.json)
     python -m bluegreen.localkube.generate_schema facts.json
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 KUBERNETES = "v1.34.0"
-PREFIXES = ("io.k8s.api.", "io.k8s.apimachinery.pkg.apis.")
+PREFIXES = ("io.k8s.api.", "io.k8s.apimachinery.pkg.apis.", "io.k8s.apiextensions-apiserver.pkg.apis.")
 # the kinds localkube serves, by definition; what they refer to comes with them
 ROOTS = (
     *(f"core.v1.{k}" for k in ("Namespace", "Node", "Pod", "Service", "Endpoints", "ConfigMap", "Secret")),
@@ -32,6 +32,7 @@ ROOTS = (
     *("batch.v1.Job", "autoscaling.v1.Scale", "autoscaling.v2.HorizontalPodAutoscaler"),
     *("policy.v1.PodDisruptionBudget", "policy.v1.Eviction", "networking.v1.Ingress", "networking.v1.NetworkPolicy"),
     *("discovery.v1.EndpointSlice", "coordination.v1.Lease", "meta.v1.DeleteOptions", "meta.v1.Status"),
+    *("networking.v1.IngressClass", "apiextensions.v1.CustomResourceDefinition"),
 )
 # definitions that are leaves: the type's own JSON form is a scalar
 LEAVES = {
@@ -41,6 +42,10 @@ LEAVES = {
     "meta.v1.MicroTime": "microTime",
     "meta.v1.FieldsV1": "any",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "any",
+    "apiextensions.v1.JSON": "any",
+    "apiextensions.v1.JSONSchemaPropsOrArray": "any",
+    "apiextensions.v1.JSONSchemaPropsOrBool": "any",
+    "apiextensions.v1.JSONSchemaPropsOrStringArray": "any",
 }
 # defaults of keys of associative lists (pkg/apis/core/v1/defaults.go): an item without the key has this value
 KEY_DEFAULTS = {("core.v1.ContainerPort", "protocol"): "TCP", ("core.v1.ServicePort", "protocol"): "TCP"}

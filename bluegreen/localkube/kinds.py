@@ -1,13 +1,17 @@
-"""The kinds the cluster serves: a table of names, scope, verbs, subresources and what differs by kind.
+"""The built-in kinds: a table of names, scope, verbs, subresources and what differs by kind.
 
-Data only: what a row means for a request is decided by the registry and the server.
+Data only: what a row means for a request is decided by the registry and the server. Kinds that a
+CustomResourceDefinition adds come from ``catalogue``, in rows of the same form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bluegreen.localkube.custom.resource import CustomResource
+    from bluegreen.localkube.schema import Struct
 
 Obj = dict[str, Any]
 """An object as it stands in JSON. What the store hands out is frozen by convention: copy before changing."""
@@ -44,6 +48,9 @@ class Kind:
     ``returns_deleted``: a DELETE answers with the object that went, not with a Status.
     ``dependents``: what a DELETE that says nothing about it does to dependents: "delete", "orphan", or "ignore"
     for a kind that has none, whatever a DELETE says.
+    ``key``: what tables and the store know it by: the kind's name, or the resource's full name for a custom kind,
+    which may share its name with a built-in one.
+    ``custom``: what its CustomResourceDefinition says of a custom kind's objects.
     """
 
     group: str
@@ -64,12 +71,15 @@ class Kind:
     blind_update: bool = True
     returns_deleted: bool = False
     dependents: str = "delete"
+    list_kind: str = ""
+    key: str = ""
+    custom: CustomResource | None = field(default=None, compare=False)
     # derived once: these stand on the hot path of every request
     api_version: str = field(init=False)
     resource: str = field(init=False)
-    list_kind: str = field(init=False)
     json_prefix: bytes = field(init=False)  # how every stored object's JSON begins
     has_status: bool = field(init=False)
+    schema: str | Struct = field(init=False, compare=False)  # what its objects consist of, see ``schema.of_kind``
 
     def __post_init__(self) -> None:
         api_version = f"{self.group}/{self.version}" if self.group else self.version
@@ -78,14 +88,16 @@ class Kind:
             "api_version": api_version,
             "json_prefix": f'{{"kind":"{self.kind}","apiVersion":"{api_version}",'.encode(),
             "resource": self.plural,
-            "list_kind": f"{self.kind}List",
+            "list_kind": self.list_kind or f"{self.kind}List",
+            "key": self.key or self.kind,
+            "schema": self.custom.struct if self.custom else self.kind,
             "has_status": any(sub.name == "status" for sub in self.subresources),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
     def __hash__(self) -> int:
-        return hash(self.kind)
+        return hash(self.key)
 
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name, if the kind has it."""
@@ -304,6 +316,14 @@ def _networking() -> list[Kind]:
             short_names=("netpol",),
             generation=True,
         ),
+        Kind(
+            "networking.k8s.io",
+            "v1",
+            "IngressClass",
+            "ingressclasses",
+            namespaced=False,
+            generation=True,
+        ),
         Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True),
         Kind("coordination.k8s.io", "v1", "Lease", "leases", create_on_update=True, blind_update=False),
     ]
@@ -346,6 +366,23 @@ def _access() -> list[Kind]:
     ]
 
 
+def _extensions() -> list[Kind]:
+    return [
+        Kind(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            "customresourcedefinitions",
+            namespaced=False,
+            short_names=("crd", "crds"),
+            categories=("api-extensions",),
+            subresources=(STATUS,),
+            generation=True,
+            blind_update=False,
+        )
+    ]
+
+
 def _measured() -> list[Kind]:
     return [
         Kind(
@@ -357,26 +394,15 @@ def _measured() -> list[Kind]:
 
 
 KINDS: dict[str, Kind] = {
-    kind.kind: kind for kind in [*_core(), *_workloads(), *_networking(), *_access(), *_measured()]
+    kind.kind: kind for kind in [*_core(), *_workloads(), *_networking(), *_access(), *_extensions(), *_measured()]
 }
 """Every kind by its CamelCase name."""
 
-_BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS.values()}
-_BY_TYPE = {(kind.api_version, kind.kind): kind for kind in KINDS.values()}
 GROUP_VERSIONS = frozenset((kind.group, kind.version) for kind in KINDS.values())
-"""(group, version) of everything served."""
-
-
-def by_path(group: str, version: str, plural: str) -> Kind | None:
-    """The kind served at ``/apis/GROUP/VERSION/.../PLURAL`` (or ``/api/v1`` for the core group)."""
-    return _BY_PATH.get((group, version, plural))
+"""(group, version) of every built-in kind."""
+_BY_TYPE = {(kind.api_version, kind.kind): kind for kind in KINDS.values()}
 
 
 def by_type(api_version: str, kind: str) -> Kind | None:
-    """The kind an object or a reference names by apiVersion and kind."""
+    """The built-in kind an object or a reference names by apiVersion and kind."""
     return _BY_TYPE.get((api_version, kind))
-
-
-def by_object(obj: Mapping[str, Any]) -> Kind | None:
-    """The kind an object says it is of."""
-    return _BY_TYPE.get((obj.get("apiVersion", ""), obj.get("kind", "")))

@@ -118,7 +118,7 @@ class Network:
 
     def allocate_service(self, admission: Admission) -> None:
         """The admission hook: cluster address and node ports of a Service. Raises Kubernetes' own refusals."""
-        if admission.kind.kind != "Service" or admission.operation == "DELETE" or admission.subresource:
+        if admission.kind.key != "Service" or admission.operation == "DELETE" or admission.subresource:
             return
         spec: Obj = admission.obj["spec"]
         causes = self._allocate_address(admission, spec) + self._allocate_node_ports(admission, spec)

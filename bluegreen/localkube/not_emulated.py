@@ -49,7 +49,12 @@ NOT_EMULATED: tuple[Gap, ...] = (
     Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
     Gap("kubectl attach -i", "refused: output is attached to, input is not."),
     Gap(
-        "StatefulSet, DaemonSet, CronJob, CustomResourceDefinition, admission webhooks",
+        "Rules of custom resources in CEL, conversion webhooks",
+        "x-kubernetes-validations are stored, with a warning, and not evaluated; a CustomResourceDefinition that asks "
+        "for a conversion webhook is refused.",
+    ),
+    Gap(
+        "StatefulSet, DaemonSet, CronJob, admission webhooks",
         "not served: their paths answer 404, as on a server without them.",
     ),
     Gap("High availability and etcd", "one process; writes are logged to a file and survive its death."),

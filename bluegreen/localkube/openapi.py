@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from bluegreen.localkube import schema
+from bluegreen.localkube.catalogue import BUILT_IN
+from bluegreen.localkube.custom import openapi as custom_openapi
 from bluegreen.localkube.discovery import JSON, VERSION
-from bluegreen.localkube.kinds import GROUP_VERSIONS, KINDS, Kind, Obj
+from bluegreen.localkube.kinds import KINDS, Kind, Obj
 from bluegreen.localkube.schema import Field, Struct
 
 ROOT = "/openapi/v3"
@@ -77,29 +79,40 @@ _ON_OBJECT = {
 }
 
 
-def answer(path: str, accept: str = "") -> tuple[bytes, str] | None:
-    """The document at ``path`` and its content type; None where there is none."""
+Kinds = tuple[Kind, ...]
+
+
+def answer(path: str, accept: str = "", served: Kinds = BUILT_IN) -> tuple[bytes, str] | None:
+    """The document at ``path`` about these kinds and its content type; None where there is none."""
     path = path.rstrip("/")
     if path == _V2:
         return (_v2_protobuf(), _V2_PROTOBUF) if "protobuf" in accept else (orjson.dumps(_v2()), JSON)
     if path == ROOT:
-        return orjson.dumps(index()), JSON
-    for group, version in _described():
+        return orjson.dumps(index(served)), JSON
+    for group, version in _described(served):
         if path == f"{ROOT}/{_place(group, version)}":
-            return document(group, version), JSON
+            return document(served, group, version), JSON
     return None
 
 
-def index() -> Obj:
+@lru_cache(maxsize=4)
+def index(served: Kinds) -> Obj:
     """Where each group version's document lies; the hash in the address changes with the documents."""
-    places = sorted(_place(group, version) for group, version in _described())
-    return {"paths": {place: {"serverRelativeURL": f"{ROOT}/{place}?hash={_hash()}"} for place in places}}
+    places = {_place(group, version): _hash_of(served, group, version) for group, version in _described(served)}
+    return {"paths": {place: {"serverRelativeURL": f"{ROOT}/{place}?hash={places[place]}"} for place in sorted(places)}}
 
 
-@cache
-def _described() -> frozenset[tuple[str, str]]:
-    """The group versions whose kinds the schema table knows: all but what is only measured."""
-    return GROUP_VERSIONS - {("metrics.k8s.io", "v1beta1")}
+def _hash_of(served: Kinds, group: str, version: str) -> str:
+    custom = any(kind.custom for kind in served if (kind.group, kind.version) == (group, version))
+    if not custom:
+        return _hash()
+    return hashlib.sha256(document(served, group, version)).hexdigest()[:32].upper()
+
+
+@lru_cache(maxsize=4)
+def _described(served: Kinds) -> frozenset[tuple[str, str]]:
+    """The group versions whose kinds have a schema: all but what is only measured."""
+    return frozenset((kind.group, kind.version) for kind in served) - {("metrics.k8s.io", "v1beta1")}
 
 
 def _v2() -> Obj:
@@ -126,10 +139,10 @@ def _hash() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:32].upper()
 
 
-@cache
-def document(group: str, version: str) -> bytes:
+@lru_cache(maxsize=128)
+def document(served: Kinds, group: str, version: str) -> bytes:
     """The OpenAPI 3.0 document of one group version, as JSON."""
-    kinds = [kind for kind in KINDS.values() if (kind.group, kind.version) == (group, version)]
+    kinds = [kind for kind in served if (kind.group, kind.version) == (group, version)]
     paths = {path: item for kind in kinds for path, item in _paths(kind)}
     info = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
     return orjson.dumps({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": _schemas(kinds)}})
@@ -167,19 +180,20 @@ def _operations(
             "responses": {"200": {"description": "OK"}},
             "x-kubernetes-action": word,
             "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": name},
-            **_body(method, name),
+            **_body(method, name, kind),
         }
         for method, (verb, word, parameters) in methods.items()
         if verb in verbs
     }
 
 
-def _body(method: str, kind: str) -> Obj:
+def _body(method: str, name: str, kind: Kind) -> Obj:
     if method == "patch":
         patch = {"schema": {"$ref": f"#/components/schemas/{_META}Patch"}}
-        return {"requestBody": {"content": {f"application/{type_}": patch for type_ in _PATCH_TYPES}}}
-    if method in ("post", "put") and kind in KINDS:
-        reference = {"schema": _reference(_full_name(schema.of_kind(kind).name))}
+        types = [type_ for type_ in _PATCH_TYPES if not (kind.custom and type_.startswith("strategic"))]
+        return {"requestBody": {"content": {f"application/{type_}": patch for type_ in types}}}
+    if method in ("post", "put") and (name in KINDS or kind.custom):
+        reference = {"schema": _reference(_name_of(kind) if name == kind.kind else _full_name(name))}
         return {"requestBody": {"content": {JSON: reference}}}
     return {}
 
@@ -196,7 +210,10 @@ def _in_query(name: str, type_: str) -> Obj:
 def _schemas(kinds: list[Kind]) -> Obj:
     """Every definition that the kinds use, their lists, and the types that are one value."""
     found: dict[str, Obj] = dict(_STRUCTLESS) | {f"{_META}Patch": {"type": "object"}}
-    waiting = [schema.of_kind(kind.kind).name for kind in kinds] + ["meta.v1.ListMeta"]
+    built_in = [kind for kind in kinds if not kind.custom]
+    waiting = [schema.of_kind(kind.kind).name for kind in built_in] + ["meta.v1.ListMeta"]
+    if len(built_in) < len(kinds):
+        waiting.append("meta.v1.ObjectMeta")
     while waiting:
         name = waiting.pop()
         if _full_name(name) not in found:
@@ -204,10 +221,12 @@ def _schemas(kinds: list[Kind]) -> Obj:
             found[_full_name(name)] = _definition(struct)
             waiting += [inner for field in struct.fields.values() for inner in _uses(field)]
     for kind in kinds:
+        name = _name_of(kind)
+        if kind.custom:
+            found[name] = custom_openapi.definition(kind.custom.schema)
         if kind.stored:
-            struct_name = _full_name(schema.of_kind(kind.kind).name)
-            found[f"{struct_name}List"] = _list_definition(kind, struct_name)
-        found[_full_name(schema.of_kind(kind.kind).name)]["x-kubernetes-group-version-kind"] = [_gvk(kind, kind.kind)]
+            found[f"{name.rpartition('.')[0]}.{kind.list_kind}"] = _list_definition(kind, name)
+        found[name]["x-kubernetes-group-version-kind"] = [_gvk(kind, kind.kind)]
     return dict(sorted(found.items()))
 
 
@@ -217,7 +236,16 @@ def _uses(field: Field) -> list[str]:
     return [field.type] if field.is_struct else []
 
 
+def _name_of(kind: Kind) -> str:
+    """The definition's name: a custom kind's group comes in reverse."""
+    if kind.custom:
+        return ".".join([*reversed(kind.group.split(".")), kind.version, kind.kind])
+    return _full_name(schema.of_kind(kind.kind).name)
+
+
 def _full_name(name: str) -> str:
+    if name.startswith("apiextensions."):
+        return f"io.k8s.apiextensions-apiserver.pkg.apis.{name}"
     return _META + name.removeprefix("meta.v1.") if name.startswith("meta.v1.") else f"io.k8s.api.{name}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bluegreen.localkube import metadata, patches, scale
 from bluegreen.localkube.kinds import Kind, Obj
+from bluegreen.localkube.patches.managers import Schema
 from bluegreen.localkube.status import ApiError, Cause, bad_request, conflict, invalid
 from bluegreen.localkube.store import copy_of
 
@@ -59,7 +60,7 @@ def applied(kind: Kind, live: Obj | None, place: tuple[str, str], config: Obj, w
         raise conflict(kind.plural, kind.group, name, why)
     if live is not None:
         metadata.check_precondition(kind, live, {"metadata": {**config["metadata"], "uid": ""}})
-    merged = _merged(kind.kind, live, config, write)
+    merged = _merged(kind.schema, live, config, write)
     patches.sync_last_applied(merged, given, write.manager)
     merged = decode(merged)
     if live is None:
@@ -76,21 +77,21 @@ def applied_scale(kind: Kind, live: Obj, place: tuple[str, str], config: Obj, wr
     config = copy_of(config)
     config["metadata"] = {"name": name, "namespace": namespace, **(config.get("metadata") or {})}
     check_name(config, name)
-    _merged("Scale", scale.view(live), config, replace(write, force=True, subresource=""))  # refuses other things
+    _merged("Scale", scale.view(kind, live), config, replace(write, force=True, subresource=""))  # refuses other things
     wanted: Obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}}
     if "replicas" in (config.get("spec") or {}):
-        wanted["spec"] = {"replicas": scale.asked_replicas(config, name)}
+        scale.put_replicas(kind, wanted, scale.asked_replicas(config, name))
     try:
-        merged = _merged(kind.kind, live, wanted, write)
+        merged = _merged(kind.schema, live, wanted, write)
     except ApiError as refusal:
         raise scale.of_scale(refusal, kind.api_version) from None
     merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
     return merged
 
 
-def _merged(kind_name: str, live: Obj | None, config: Obj, write: Write) -> Obj:
+def _merged(schema: Schema, live: Obj | None, config: Obj, write: Write) -> Obj:
     return patches.server_side_apply(
-        kind_name, live, config, manager=write.manager, force=write.force, subresource=write.subresource
+        schema, live, config, manager=write.manager, force=write.force, subresource=write.subresource
     )
 
 

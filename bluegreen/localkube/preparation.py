@@ -23,25 +23,28 @@ _GATED: Obj = {
     "message": "Scheduling is blocked due to non-empty scheduling gates",
 }
 _EMPTY: Obj = {}
+# What of a custom object may change and leave its generation as it is. Its apiVersion says in which version it was
+# written, not what it is.
+_NO_CONTENT = frozenset(["apiVersion", "kind", "metadata"])
 _BATCH = "batch.kubernetes.io"
 
 
 def for_create(kind: Kind, obj: Obj) -> None:
     """A new object begins without status, whatever it was sent with."""
-    if kind.kind == "Namespace":
+    if kind.key == "Namespace":
         admission.prepare_namespace(obj)
-    elif kind.has_status and kind.kind not in _KEEP_STATUS_ON_CREATE:
+    elif kind.has_status and kind.key not in _KEEP_STATUS_ON_CREATE:
         obj.pop("status", None)
-    if kind.kind == "Pod" and (obj.get("spec") or {}).get("schedulingGates"):
+    if kind.key == "Pod" and (obj.get("spec") or {}).get("schedulingGates"):
         obj["status"] = {"conditions": [dict(_GATED)]}
 
 
 def with_uid(kind: Kind, obj: Obj) -> None:
     """What a new object says of itself once it has its name and uid: a Job selects its pods by its uid."""
-    if kind.kind == "Namespace" and obj["metadata"].get("name"):  # the name may have been generated just now
+    if kind.key == "Namespace" and obj["metadata"].get("name"):  # the name may have been generated just now
         obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
     spec = obj.get("spec") or {}
-    if kind.kind != "Job" or spec.get("manualSelector"):
+    if kind.key != "Job" or spec.get("manualSelector"):
         return
     uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
@@ -62,9 +65,9 @@ def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
         new = {**live, "metadata": new["metadata"], "spec": new.get("spec") or {}}
     elif kind.has_status:
         _keep(live, new, "status")
-        if kind.kind == "Service":
+        if kind.key == "Service":
             keep_allocated(new["spec"], live["spec"])
-        if kind.kind == "Namespace":
+        if kind.key == "Namespace":
             _keep(live, new, "spec")  # only /finalize changes a namespace's finalizers
     if kind.generation and _moves_generation(kind, live, new):
         new["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
@@ -72,9 +75,12 @@ def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
 
 
 def _status_only(kind: Kind, live: Obj, new: Obj) -> Obj:
-    """The live object with the new status; metadata may change, but for one field of two kinds."""
+    """The live object with the new status. Metadata may change, but for a field of two kinds; a custom one's stays."""
     meta = new["metadata"]
-    fixed = {"Deployment": "labels", "Pod": "ownerReferences"}.get(kind.kind)
+    if kind.custom is not None:
+        managers = {key: meta[key] for key in ("managedFields", "resourceVersion") if key in meta}
+        meta = {**{key: value for key, value in live["metadata"].items() if key != "managedFields"}, **managers}
+    fixed = {"Deployment": "labels", "Pod": "ownerReferences"}.get(kind.key)
     if fixed:
         _keep(live["metadata"], meta, fixed)
     kept = {**live, "metadata": meta}
@@ -93,10 +99,12 @@ def _keep(live: Obj, new: Obj, key: str) -> None:
 
 
 def _moves_generation(kind: Kind, live: Obj, new: Obj) -> bool:
-    content = _GENERATION_OF.get(kind.kind, ("spec",))
+    if kind.custom is not None:
+        return any(live.get(key) != new.get(key) for key in live.keys() | new.keys() if key not in _NO_CONTENT)
+    content = _GENERATION_OF.get(kind.key, ("spec",))
     if any(live.get(key) != new.get(key) for key in content):
         return True
-    if kind.kind != "Deployment":
+    if kind.key != "Deployment":
         return False
     # the Deployment strategy counts annotations too: its controller copies them to replica sets
     before, after = live["metadata"].get("annotations") or _EMPTY, new["metadata"].get("annotations") or _EMPTY

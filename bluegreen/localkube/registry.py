@@ -13,7 +13,6 @@ from typing import Any
 from bluegreen.localkube import admission as builtin
 from bluegreen.localkube import defaults, deletion, metadata, patches, preparation, scale, selectors, validation
 from bluegreen.localkube.admission import Admission, Hook
-from bluegreen.localkube.canonical import canonicalise
 from bluegreen.localkube.events import Recorder
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.patching import (
@@ -69,6 +68,8 @@ class Registry:
         asked_name = builtin.shown_name(obj["metadata"])
         if kind.namespaced:
             builtin.check_namespace(self.store, kind, namespace, asked_name)
+        if kind.custom:
+            builtin.check_definition(kind, asked_name)
         stale = metadata.states_version(obj["metadata"]) and not write.dry_run  # nothing is stored by a dry run
         preparation.for_create(kind, obj)
         defaults.apply_defaults(kind, obj)
@@ -76,8 +77,8 @@ class Registry:
         metadata.dedup_owners(obj["metadata"])
         preparation.with_uid(kind, obj)
         if not write.applied:
-            obj = patches.track(kind.kind, None, obj, manager=write.manager)
-        if kind.kind == "Pod":
+            obj = patches.track(kind.schema, None, obj, manager=write.manager)
+        if kind.key == "Pod":
             builtin.prepare_pod(self.store, namespace, asked_name, obj["spec"])
         self._refuse_invalid(kind, obj, validation.validate(kind, obj, None))
         # admission stands before the store, which knows what exists: its refusals come first, but nothing is charged
@@ -150,13 +151,12 @@ class Registry:
         metadata.carry_over(live, new)
         metadata.dedup_owners(new["metadata"])
         if subresource == "status":
-            canonicalise(kind.kind, new)
             defaults.apply_status_defaults(kind, new)
         else:
             defaults.apply_defaults(kind, new)
         new = preparation.for_update(kind, live, new, subresource)
         if not write.applied:
-            new = patches.track(kind.kind, live, new, manager=write.manager, subresource=subresource)
+            new = patches.track(kind.schema, live, new, manager=write.manager, subresource=subresource)
         causes = metadata.check_update(live, new)
         if subresource in ("", "resize"):
             causes += validation.validate(kind, new, live)
@@ -183,8 +183,8 @@ class Registry:
         replicas = scale.asked_replicas(sent, name)
         metadata.check_precondition(kind, live, sent)
         new = copy_of(live)
-        new["spec"]["replicas"] = replicas
-        return scale.view(self._replace(kind, live, new, write))
+        scale.put_replicas(kind, new, replicas)
+        return scale.view(kind, self._replace(kind, live, new, write))
 
     def modify(
         self,
@@ -232,7 +232,7 @@ class Registry:
         if live is None:
             raise not_found(kind.plural, kind.group, name)
         if subresource == "scale":
-            sent = (decode or as_it_is)(patched(kind, patch_type, scale.view(live), body))
+            sent = (decode or as_it_is)(patched(kind, patch_type, scale.view(kind, live), body))
             return self._scale(kind, namespace, name, sent, write), False
         new = (decode or as_it_is)(patched(kind, patch_type, live, body))
         metadata.place(kind, namespace, new)
@@ -247,7 +247,7 @@ class Registry:
             raise not_found(kind.plural, kind.group, place[1])
         if live is not None and write.subresource == "scale":
             merged = applied_scale(kind, live, place, config, write)
-            return scale.view(self._replace(kind, live, merged, write))
+            return scale.view(kind, self._replace(kind, live, merged, write))
         merged = applied(kind, live, place, config, write, decode)
         if live is None:
             return self._create(kind, place[0], merged, write)
@@ -264,7 +264,7 @@ class Registry:
         options = options or {}
         deletion.check_options(options)
         live = self.get(kind, namespace, name)
-        refusal = deletion.forbidden_namespace(name) if kind.kind == "Namespace" else None
+        refusal = deletion.forbidden_namespace(name) if kind.key == "Namespace" else None
         if refusal:
             raise refusal
         deletion.check_preconditions(kind, live, options)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from bluegreen.localkube.kinds import Obj
+from typing import Any
+
+from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid
 
 _META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def view(obj: Obj) -> Obj:
-    """An autoscaling/v1 Scale of a Deployment or ReplicaSet; zeros are left out, as Go leaves them."""
+def view(kind: Kind, obj: Obj) -> Obj:
+    """An autoscaling/v1 Scale of an object that has replicas; zeros are left out, as Go leaves them."""
     spec, status, meta = obj.get("spec") or {}, obj.get("status") or {}, obj["metadata"]
+    if kind.custom and (paths := kind.custom.scale):
+        replicas = _at(obj, paths.spec_replicas)
+        spec, status = {"replicas": replicas}, {"replicas": _at(obj, paths.status_replicas) or 0}
+        if replicas is None:
+            why = f'the spec replicas field ".{".".join(paths.spec_replicas)}" does not exist'
+            raise ApiError(500, "InternalError", f"Internal error occurred: {why}", {"causes": [{"message": why}]})
     scale: Obj = {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -18,10 +26,32 @@ def view(obj: Obj) -> Obj:
         "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
         "status": {"replicas": status.get("replicas", 0)},
     }
-    selector = selector_text(spec.get("selector") or {})
+    selector = _selector(kind, obj, spec)
     if selector:
         scale["status"]["selector"] = selector
     return scale
+
+
+def _selector(kind: Kind, obj: Obj, spec: Obj) -> str:
+    if kind.custom and kind.custom.scale:
+        return str(_at(obj, kind.custom.scale.selector) or "") if kind.custom.scale.selector else ""
+    return selector_text(spec.get("selector") or {})
+
+
+def _at(obj: Obj, path: tuple[str, ...]) -> Any:
+    """What stands at a path of keys; None where nothing does."""
+    value: Any = obj
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def put_replicas(kind: Kind, obj: Obj, replicas: int) -> None:
+    """Write the replicas where the kind keeps them, in place."""
+    path = kind.custom.scale.spec_replicas if kind.custom and kind.custom.scale else ("spec", "replicas")
+    for key in path[:-1]:
+        obj = obj.setdefault(key, {})
+    obj[path[-1]] = replicas
 
 
 def asked_replicas(scale: Obj, name: str) -> int:

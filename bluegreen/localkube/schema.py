@@ -6,7 +6,7 @@ because only ``kubectl explain`` wants them. Pure lookups: nothing here looks at
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import orjson
 
 _HERE = Path(__file__).parent
 SCALARS = frozenset(
-    ("string", "boolean", "int32", "int64", "double", "quantity", "intOrString", "time", "microTime", "bytes", "any")
-)
-"""Types that are leaves; "list" and "map" have an ``item``; every other type is the name of a struct."""
+    ("string", "boolean", "int32", "int64", "double", "quantity", "intOrString", "time", "microTime", "bytes", "any",
+     "deduced")
+)  # fmt: skip
+"""Types that are leaves; "list" and "map" have an ``item``; every other type is the name of a struct. "deduced" stands
+in custom kinds for what no schema describes: an object there goes by its keys, everything else is a leaf."""
 
 
 class Field:
@@ -59,6 +61,19 @@ class Field:
             self.item._go = self._go.partition("]")[2]
         self._struct: Struct | None = None
 
+    @classmethod
+    def holding(cls, struct: Struct) -> Field:
+        """A field that holds a struct which the table does not know."""
+        made = cls({"t": struct.name})
+        made._struct = struct
+        return made
+
+    def of(self, *values: Any) -> Field:
+        """This field, or what the values make of it where it is deduced."""
+        if self.type != "deduced":
+            return self
+        return _DEDUCED_MAP if any(isinstance(value, dict) for value in values) else _DEDUCED_LEAF
+
     @property
     def is_struct(self) -> bool:
         """Whether the value is an object with fields of its own."""
@@ -78,10 +93,18 @@ class Field:
         return self._go or _go_name(self)
 
 
-class Struct:
-    """An object type: its fields by JSON name. ``atomic``: appliers own it as a whole."""
+DEDUCED = Field({"t": "deduced"})
+"""A field of which only a value says what it is."""
+_DEDUCED_LEAF, _DEDUCED_MAP = Field({"t": "any"}), Field({"t": "map"})
+_DEDUCED_MAP.item = DEDUCED
 
-    __slots__ = ("atomic", "fields", "kind", "name", "required")
+
+class Struct:
+    """An object type: its fields by JSON name. ``atomic``: appliers own it as a whole. ``status_apart``: its status is
+    written at /status alone.
+    """
+
+    __slots__ = ("atomic", "fields", "kind", "name", "required", "status_apart")
 
     def __init__(self, name: str, row: dict[str, Any]) -> None:
         self.name = name
@@ -89,6 +112,7 @@ class Struct:
         self.required: tuple[str, ...] = tuple(row.get("r", ()))
         self.atomic: bool = "a" in row
         self.kind: tuple[str, str, str] | None = tuple(row["k"]) if "k" in row else None
+        self.status_apart = True
 
     @property
     def go_name(self) -> str:
@@ -133,9 +157,14 @@ def _names_by_kind() -> dict[str, str]:
     return {row["k"][2]: name for name, row in _table().items() if "k" in row}
 
 
-@cache
-def of_kind(kind: str) -> Struct:
-    """The struct of a kind by its CamelCase name: ``Deployment``. KeyError for a kind that is not served."""
+@lru_cache(maxsize=512)
+def of_kind(kind: str | Struct) -> Struct:
+    """The struct of a built-in kind by its CamelCase name, ``Deployment``; a custom kind's is known already.
+
+    KeyError for a kind that is not served.
+    """
+    if isinstance(kind, Struct):
+        return kind
     return struct(_names_by_kind().get(kind) or {"DeleteOptions": "meta.v1.DeleteOptions"}[kind])
 
 

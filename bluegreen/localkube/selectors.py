@@ -254,7 +254,7 @@ def _field_term(kind: Kind, selector: str, text: str) -> FieldTerm:
     if name not in ("metadata.name", "metadata.namespace") and name not in kind.fields:
         known = 'is not a known field selector: only "metadata.name", "metadata.namespace"'
         raise bad_request(kind.field_refusal.format(field=name) if kind.field_refusal else f'"{name}" {known}')
-    path = _PATHS.get((kind.kind, name), tuple(name.split(".")))
+    path = _PATHS.get((kind.key, name), tuple(name.split(".")))
     if name in _FALSE_WHEN_ABSENT and value == "false":
         return FieldTerm(path, "true", operator == "!=")
     return FieldTerm(path, value, operator != "!=")

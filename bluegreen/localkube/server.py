@@ -68,7 +68,8 @@ class ApiServer:
         self._faults = faults or Board(registry.store)
         self._registry, self._authority, self._pods, self._tls = registry, authority, pods, tls
         registry.admission.append(EscalationGuard(authority))
-        self._sock = sock
+        self._sock, self._kinds = sock, registry.store.kinds
+        self._paths = paths.Parser(self._kinds)
         self._runner: web.ServerRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._streams: set[asyncio.Task[object]] = set()
@@ -136,7 +137,7 @@ class ApiServer:
         if isinstance(request.protocol, Connection):
             request.protocol.known = True
         REQUESTER.set(user)
-        target = paths.parse(path)
+        target = self._paths.parse(path)
         query = options.parse(text)
         if target is None and path == disturbed.PATH:
             self._require(user, Attributes(request.method.lower(), path=path))
@@ -186,11 +187,14 @@ class ApiServer:
         """Discovery, OpenAPI and what is nothing at all."""
         audit.note(user, request.method.lower(), None)
         self._require(user, Attributes(request.method.lower(), path=path))
-        found = discovery.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
+        if request.method != "GET":
+            return answers.text("404 page not found\n", 404)
+        accept, served = request.headers.get("Accept", ""), self._kinds.served
+        found = discovery.answer(path, accept, served)
         if found is not None:
             document, content_type = found
             return web.Response(body=orjson.dumps(document), headers={"Content-Type": content_type})
-        described = openapi.answer(path, request.headers.get("Accept", "")) if request.method == "GET" else None
+        described = openapi.answer(path, accept, served)
         if described is not None:
             body, content_type = described
             return web.Response(body=body, headers={"Content-Type": content_type})
@@ -210,7 +214,7 @@ class ApiServer:
             request, target, kind, verb, user, query, form, self._registry, self._authority, self._pods, self._metrics,
             strike, self._faults,
         )  # fmt: skip
-        handler = SUBRESOURCES.get((kind.kind, target.subresource)) or MEASURED.get((kind.kind, verb))
+        handler = SUBRESOURCES.get((kind.key, target.subresource)) or MEASURED.get((kind.key, verb))
         handler = handler or objects.VERBS[verb]
         if verb != "watch" and target.subresource not in _LONG:
             return await handler(call)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from bluegreen.localkube.catalogue import DEFINITION, Catalogue
 from bluegreen.localkube.entries import Change, Entry, Warmth, copy_of, encode, event_line
-from bluegreen.localkube.kinds import Kind, Obj, by_object, by_type
+from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.log import REMOVED, Log
 from bluegreen.localkube.status import ApiError, not_found
 
@@ -82,6 +84,8 @@ class Store:
         self._owned: dict[str, dict[tuple[str, str, str], Kind]] = {}
         self._live_bytes = 0
         self._warmth = Warmth()
+        self.kinds = Catalogue()
+        self._custom_subscribers: list[Callable[[Kind, Change], None]] = []
         self._log = Log(path) if path else None
         if self._log:
             self._load(self._log)
@@ -99,19 +103,20 @@ class Store:
 
     def entry(self, kind: Kind, namespace: str, name: str) -> Entry | None:
         """The object with its encoded form, or None."""
-        shelf = self._shelves.get(kind.kind)
-        return shelf.objects.get(namespace, {}).get(name) if shelf else None
+        shelf = self._shelves.get(kind.key)
+        entry = shelf.objects.get(namespace, {}).get(name) if shelf else None
+        return self._seen_as(kind, entry) if kind.custom and entry else entry
 
     def list(self, kind: Kind, namespace: str = "") -> Objects:
         """All objects of a kind, sorted by namespace and name; namespace "" means every one."""
-        shelf = self._shelves.get(kind.kind)
+        shelf = self._shelves.get(kind.key)
         if shelf is None or (namespace and namespace not in shelf.objects):
             return []
         return [entry.obj for entry in self.entries(kind, namespace)]
 
     def entries(self, kind: Kind, namespace: str = "", after: tuple[str, str] | None = None) -> Iterator[Entry]:
         """The same with encoded forms, one by one, starting behind the key ``after`` (namespace, name)."""
-        shelf = self._shelves.get(kind.kind)
+        shelf = self._shelves.get(kind.key)
         if shelf is None:
             return
         for each in [namespace] if namespace else sorted(shelf.objects):
@@ -121,18 +126,18 @@ class Store:
             start = bisect_right(names, after[1]) if after and each == after[0] else 0
             objects = shelf.objects.get(each, {})
             for name in names[start:]:
-                yield objects[name]
+                yield self._seen_as(kind, objects[name]) if kind.custom else objects[name]
 
     def count(self, kind: Kind, namespace: str = "") -> int:
         """How many objects of the kind there are."""
-        shelf = self._shelves.get(kind.kind)
+        shelf = self._shelves.get(kind.key)
         if shelf is None:
             return 0
         return len(shelf.objects.get(namespace, ())) if namespace else sum(map(len, shelf.objects.values()))
 
     def encoded(self, obj: Obj) -> bytes:
         """The object as JSON; not encoded again when it is what the store holds."""
-        kind, meta = by_object(obj), obj.get("metadata") or {}
+        kind, meta = self.kinds.of(obj), obj.get("metadata") or {}
         entry = self.entry(kind, meta.get("namespace", ""), meta.get("name", "")) if kind else None
         return entry.encoded if entry and entry.holds(obj) else orjson.dumps(obj)
 
@@ -152,6 +157,8 @@ class Store:
         Kind and apiVersion are put first: lists cut ``kind.json_prefix`` off the encoded form.
         """
         obj = {"kind": kind.kind, "apiVersion": kind.api_version, **obj}
+        if kind.custom:
+            obj["apiVersion"] = kind.custom.stored_as
         version = self._version + 1
         obj["metadata"]["resourceVersion"] = str(version)
         encoded = encode(obj)
@@ -160,7 +167,7 @@ class Store:
         self._version = version
         previous = self._place(kind, obj, Entry(encoded, self._warmth, obj))
         self._announce(kind, Change("MODIFIED" if previous else "ADDED", obj, encoded, previous, version))
-        return obj
+        return {**obj, "apiVersion": kind.api_version} if kind.custom else obj
 
     def remove(self, kind: Kind, namespace: str, name: str) -> Obj:
         """Remove an object; returns its last state with the removal's resourceVersion. 404 when there is none."""
@@ -173,8 +180,10 @@ class Store:
             self._log.append(orjson.dumps({REMOVED: [kind.api_version, kind.kind, namespace, name, version]}))
         self._version = version
         self._displace(kind, namespace, name)
+        if kind.custom:
+            last["apiVersion"] = kind.custom.stored_as
         self._announce(kind, Change("DELETED", last, encode(last), entry, version))
-        return last
+        return {**last, "apiVersion": kind.api_version} if kind.custom else last
 
     # -- watching --------------------------------------------------------------
     def subscribe(self, kind: Kind, callback: Callable[[Change], None]) -> Callable[[], None]:
@@ -188,12 +197,18 @@ class Store:
 
         return unsubscribe
 
+    def subscribe_custom(self, callback: Callable[[Kind, Change], None]) -> Callable[[], None]:
+        """The same for every custom kind, also those to come."""
+        self._custom_subscribers.append(callback)
+        return lambda: self._custom_subscribers.remove(callback)
+
     def history(self, kind: Kind, after: int) -> Changes:
         """The kind's changes with a resourceVersion above ``after``; 410 Expired when some are forgotten."""
         shelf = self._shelf(kind)
         if after < shelf.floor:
             raise ApiError(410, "Expired", f"too old resource version: {after} ({shelf.floor})")
-        return shelf.changes[bisect_right(shelf.changes, after, key=_by_version) :]
+        changes = shelf.changes[bisect_right(shelf.changes, after, key=_by_version) :]
+        return [self._change_seen_as(kind, change) for change in changes] if kind.custom else changes
 
     def oldest(self, kind: Kind) -> int:
         """The version back to which the kind's history is complete."""
@@ -210,10 +225,24 @@ class Store:
             self._log.close()
 
     # -- inside ----------------------------------------------------------------
+    def _seen_as(self, kind: Kind, entry: Entry) -> Entry:
+        """A custom object in the version that is asked for: nothing but its apiVersion is converted."""
+        if entry.encoded.startswith(kind.json_prefix):
+            return entry
+        obj = {**entry.obj, "apiVersion": kind.api_version}
+        return Entry(encode(obj), self._warmth, obj)
+
+    def _change_seen_as(self, kind: Kind, change: Change) -> Change:
+        if change.encoded.startswith(kind.json_prefix):
+            return change
+        obj = {**change.object, "apiVersion": kind.api_version}
+        before = self._seen_as(kind, change.before) if change.before else None
+        return Change(change.type, obj, encode(obj), before, change.resource_version)
+
     def _shelf(self, kind: Kind) -> _Shelf:
-        shelf = self._shelves.get(kind.kind)
+        shelf = self._shelves.get(kind.key)
         if shelf is None:
-            shelf = self._shelves[kind.kind] = _Shelf(self._floor)
+            shelf = self._shelves[kind.key] = _Shelf(self._floor)
         return shelf
 
     _floor = 0  # resourceVersion at start: nothing before it is remembered
@@ -226,13 +255,15 @@ class Store:
         previous = objects.get(name)
         objects[name] = entry
         self._live_bytes += len(entry.encoded)
+        if kind is DEFINITION:
+            self.kinds.define(obj)
         if previous is None:
             shelf.sorted_names.pop(namespace, None)
         else:
             self._live_bytes -= len(previous.encoded)
             self._disown(previous, kind, namespace, name)
         for owner in meta.get("ownerReferences") or ():
-            self._owned.setdefault(owner["uid"], {})[kind.kind, namespace, name] = kind
+            self._owned.setdefault(owner["uid"], {})[kind.key, namespace, name] = kind
         return previous
 
     def _displace(self, kind: Kind, namespace: str, name: str) -> None:
@@ -243,6 +274,8 @@ class Store:
             del shelf.objects[namespace]
         self._live_bytes -= len(entry.encoded)
         self._disown(entry, kind, namespace, name)
+        if kind is DEFINITION:
+            self.kinds.forget(name)
 
     def _disown(self, entry: Entry, kind: Kind, namespace: str, name: str) -> None:
         if b'"ownerReferences"' not in entry.encoded:  # spares decoding what has no owner
@@ -250,14 +283,17 @@ class Store:
         for owner in entry.obj["metadata"].get("ownerReferences") or ():
             owned = self._owned.get(owner["uid"])
             if owned is not None:
-                owned.pop((kind.kind, namespace, name), None)
+                owned.pop((kind.key, namespace, name), None)
                 if not owned:
                     del self._owned[owner["uid"]]
 
     def _announce(self, kind: Kind, change: Change) -> None:
         shelf = self._shelf(kind)
         shelf.remember(change)
-        for callback in tuple(shelf.subscribers):
+        callbacks = tuple(shelf.subscribers)
+        if kind.custom:
+            callbacks += tuple(partial(callback, kind) for callback in self._custom_subscribers)
+        for callback in callbacks:
             try:
                 callback(change)
             except Exception:  # the write stands: one listener's mistake is not the writer's
@@ -277,11 +313,11 @@ class Store:
         removed = record.get(REMOVED)
         if removed is not None:
             api_version, kind_name, namespace, name, version = removed
-            kind = by_type(api_version, kind_name)
+            kind = self.kinds.stored(api_version, kind_name)
             if kind and self.entry(kind, namespace, name):
                 self._displace(kind, namespace, name)
         else:
-            kind, version = by_object(record), record["metadata"]["resourceVersion"]
+            kind, version = self.kinds.of(record), record["metadata"]["resourceVersion"]
             if kind:
                 self._place(kind, record, Entry(encode(record), self._warmth))
         self._version = max(self._version, int(version))

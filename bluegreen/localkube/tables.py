@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bluegreen.localkube import cells
+from bluegreen.localkube.custom import columns as custom_columns
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.pod_cells import pod
 
@@ -48,6 +49,7 @@ PRINTERS: dict[str, Printer] = {
     "Endpoints": _printer("Name|Endpoints|Age", cells.endpoints),
     "EndpointSlice": _printer("Name|AddressType|Ports|Endpoints|Age", cells.endpoint_slice),
     "Ingress": _printer("Name|Class|Hosts|Address|Ports|Age", cells.ingress),
+    "IngressClass": _printer("Name|Controller|Parameters|Age", cells.ingress_class),
     "NetworkPolicy": _printer("Name|Pod-Selector|Age", cells.network_policy),
     "PodDisruptionBudget": _printer(
         "Name|Min Available|Max Unavailable|#Allowed Disruptions|Age", cells.disruption_budget
@@ -95,7 +97,9 @@ def table(
 
 def definitions(kind: Kind) -> list[Obj]:
     """The columns of a kind."""
-    return [_definition(word) for word in PRINTERS.get(kind.kind, _OTHER).columns]
+    if kind.custom:
+        return custom_columns.definitions(kind.custom.columns)
+    return [_definition(word) for word in PRINTERS.get(kind.key, _OTHER).columns]
 
 
 def _definition(word: str) -> Obj:
@@ -111,7 +115,9 @@ def _definition(word: str) -> Obj:
 
 def row(kind: Kind, obj: Obj, include: str = "Metadata") -> Obj:
     """One object's row; ``include`` says what of the object goes with it."""
-    filled = PRINTERS.get(kind.kind, _OTHER).row(obj)
+    if kind.custom:
+        return {"cells": custom_columns.cells(kind.custom.columns, obj), **_included(obj, include or "Metadata")}
+    filled = PRINTERS.get(kind.key, _OTHER).row(obj)
     return {"cells": filled, **_included(obj, include or "Metadata")}
 
 

@@ -79,6 +79,8 @@ _POD_SPEC = {"Pod": "spec", "Deployment": "spec.template.spec", "ReplicaSet": "s
 
 def warnings(kind_name: str, obj: Obj) -> list[str]:
     """A sentence for each field of an object that is stored and does nothing, naming it by its path."""
+    if kind_name == "CustomResourceDefinition":
+        return list(_of_definition(obj["spec"]))
     if kind_name == "Service":
         return list(_of_service(obj.get("spec") or {}))
     path = _POD_SPEC.get(kind_name)
@@ -88,7 +90,7 @@ def warnings(kind_name: str, obj: Obj) -> list[str]:
 
 def refuse(request: Admission) -> None:
     """The admission hook: 422 for a pod that could not run here as it asks to."""
-    path = _POD_SPEC.get(request.kind.kind)
+    path = _POD_SPEC.get(request.kind.key)
     if path is None or request.operation != "CREATE" or request.subresource:
         return
     spec = _value(request.obj, path) or {}
@@ -105,6 +107,24 @@ def _of_service(spec: Obj) -> Iterator[str]:
     yield from _told(SERVICE, spec, "spec")
     for place, port in enumerate(spec.get("ports") or ()):
         yield from _told(SERVICE_PORT, port, f"spec.ports[{place}]")
+
+
+def _of_definition(spec: Obj) -> Iterator[str]:
+    for place, version in enumerate(spec.get("versions") or ()):
+        rules = _count_rules((version.get("schema") or {}).get("openAPIV3Schema"))
+        if rules:
+            path = f"spec.versions[{place}].schema.openAPIV3Schema"
+            yield f"{path}: x-kubernetes-validations: not emulated; stored: none of the {rules} rules is evaluated"
+
+
+def _count_rules(schema: Any) -> int:
+    if isinstance(schema, list):
+        return sum(map(_count_rules, schema))
+    if not isinstance(schema, dict):
+        return 0
+    own = schema.get("x-kubernetes-validations")
+    below = sum(_count_rules(each) for key, each in schema.items() if key not in ("default", "enum", "example"))
+    return (len(own) if isinstance(own, list) else 0) + below
 
 
 def _of_pod(spec: Obj, path: str) -> Iterator[str]:

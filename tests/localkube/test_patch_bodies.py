@@ -61,11 +61,11 @@ def test_what_stands_twice_in_a_patch(patch_type: str, body: bytes, odd: list[st
 def test_results_are_refused_or_warned_of() -> None:
     kind, patched, warnings = KINDS["ConfigMap"], {"metadata": {"name": "a"}, "x": 1}, list[str]()
     merged = patch_bodies.Patch("merge", {}, "Warn", ['duplicate field "y"'])
-    assert patch_bodies.checked(kind.kind, kind.api_version, patched, merged, warnings) is patched
+    assert patch_bodies.checked(kind, "", patched, merged, warnings) is patched
     assert warnings == ['duplicate field "y"', 'unknown field "x"']
     merged.validation = "Strict"
     with pytest.raises(ApiError, match="is invalid: patch") as refused:
-        patch_bodies.checked(kind.kind, kind.api_version, patched, merged, warnings)
+        patch_bodies.checked(kind, "", patched, merged, warnings)
     assert refused.value.code == 422
 
 

@@ -132,3 +132,13 @@ def test_the_table_knows_every_kind_and_field_of_the_schema() -> None:
         message = table["messages"][table["kinds"][kind.kind]]
         numbered = {name for name, _ in message.values()}
         assert set(schema.of_kind(kind.kind).fields) - {"apiVersion", "kind"} <= numbered
+
+
+def test_a_schema_or_something_else_is_read_as_what_it_is() -> None:
+    """JSONSchemaPropsOrBool, OrArray and OrStringArray, whose JSON is the one or the other."""
+    typed = field(5, b"string")
+    assert protobuf._value(field(2, typed), "B", 0) == {"type": "string"}
+    assert protobuf._value(field(1, 1), "B", 0) is True
+    assert protobuf._value(field(1, typed), "A", 0) == {"type": "string"}
+    assert protobuf._value(field(2, typed) + field(2, typed), "A", 0) == [{"type": "string"}] * 2
+    assert protobuf._value(field(2, b"a"), "S", 0) == ["a"]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from bluegreen import clock
-from bluegreen.localkube.controllers.base import Context, Controller, Key
+from bluegreen.localkube.controllers.base import CUSTOM, Context, Controller, Key
 from bluegreen.localkube.controllers.roster import Options, controllers
 from bluegreen.localkube.controllers.workqueue import WorkQueue
-from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.kinds import KINDS, Kind
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
@@ -44,12 +44,20 @@ class Manager:
     async def start(self) -> None:
         """Follow all changes, look at everything that is there, and keep going in the background."""
         store = self.context.store
-        for kind, interested in self._watchers().items():
-            follow = partial(self._follow, interested)
-            for entry in store.entries(KINDS[kind]):
-                follow(Change("ADDED", entry.obj, entry.encoded, None, int(entry.obj["metadata"]["resourceVersion"])))
-            self._unsubscribe.append(store.subscribe(KINDS[kind], follow))
+        watchers = self._watchers()
+        custom = watchers.pop(CUSTOM, [])
+        for key, interested in watchers.items():
+            self._look_at_all(KINDS[key], interested)
+            self._unsubscribe.append(store.subscribe(KINDS[key], partial(self._follow, interested)))
+        for kind in store.kinds.custom:
+            self._look_at_all(kind, custom)
+        self._unsubscribe.append(store.subscribe_custom(lambda _, change: self._follow(custom, change)))
         self._task = asyncio.create_task(self._run(), name="controllers")
+
+    def _look_at_all(self, kind: Kind, interested: Iterable[Controller]) -> None:
+        for entry in self.context.store.entries(kind):
+            version = int(entry.obj["metadata"]["resourceVersion"])
+            self._follow(interested, Change("ADDED", entry.obj, entry.encoded, None, version))
 
     async def stop(self) -> None:
         """Stop following and drop all work; objects stay as they are."""

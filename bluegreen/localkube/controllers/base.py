@@ -19,6 +19,8 @@ Obj = dict[str, Any]
 Key = tuple[str, ...]
 """What a controller works on; most often (namespace, name)."""
 
+CUSTOM = "*"
+"""Among the kinds that a controller watches: every custom kind."""
 MANAGER = "kube-controller-manager"
 """The field manager of everything the controllers write."""
 
@@ -32,7 +34,7 @@ class Controller(Protocol):
 
     @property
     def watches(self) -> tuple[str, ...]:
-        """Kinds, by CamelCase name, whose changes concern it."""
+        """Kinds, by ``Kind.key``, whose changes concern it; CUSTOM stands for all custom ones."""
 
     def keys(self, change: Change) -> Iterable[Key]:
         """The keys that a change concerns. Called inside the write: it only looks things up."""
@@ -73,12 +75,14 @@ class Context:
         return self.registry.store
 
     def get(self, kind_name: str, namespace: str, name: str) -> Obj | None:
-        """The object as it is now, frozen; None when there is none."""
-        return self.store.get(kind(kind_name), namespace, name)
+        """The object as it is now, frozen; None when there is none, or no such kind. ``kind_name``: a ``Kind.key``."""
+        known = self.store.kinds.by_key(kind_name)
+        return self.store.get(known, namespace, name) if known else None
 
     def all(self, kind_name: str, namespace: str = "") -> list[Obj]:
         """All objects of a kind, of one namespace or of all."""
-        return self.store.list(kind(kind_name), namespace)
+        known = self.store.kinds.by_key(kind_name)
+        return self.store.list(known, namespace) if known else []
 
 
 def _service_selector(service: Obj) -> Obj | None:

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluegreen.localkube.controllers.adoption import is_deleting
-from bluegreen.localkube.controllers.base import MANAGER, Context, Key
+from bluegreen.localkube.controllers.base import CUSTOM, MANAGER, Context, Key
 from bluegreen.localkube.controllers.owners import without_owner
 from bluegreen.localkube.deletion import FOREGROUND, ORPHAN
-from bluegreen.localkube.kinds import KINDS, Kind, by_object, by_type
+from bluegreen.localkube.kinds import KINDS, Kind
 from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
 
 Obj = dict[str, Any]
 
-_STORED = tuple(each.kind for each in KINDS.values() if each.stored and each.kind != "Event")
+_STORED = (*(each.kind for each in KINDS.values() if each.stored and each.kind != "Event"), CUSTOM)
 
 
 @dataclass
 class GarbageCollector:
-    """The garbage collector. Its keys are (kind, namespace, name, uid): an object is only ever itself."""
+    """The garbage collector. Its keys are (key of the kind, namespace, name, uid): an object is only ever itself."""
 
     context: Context
     name: str = "garbage-collector-controller"
@@ -33,11 +33,11 @@ class GarbageCollector:
         meta = obj["metadata"]
         if change.type == "DELETED":
             dependents = self.context.store.by_owner(meta["uid"])
-            return [*(_key(each) for _, each in dependents), *self._waiting_owners(obj)]
+            return [*(self._key(each) for _, each in dependents), *self._waiting_owners(obj)]
         if change.type == "ADDED" or _has_changed(change):
             concerned = bool(meta.get("ownerReferences")) or _acts_on(obj)
             return (
-                [_key(obj), *self._waiting_owners(change.previous)]
+                [self._key(obj), *self._waiting_owners(change.previous)]
                 if concerned
                 else self._waiting_owners(change.previous)
             )
@@ -90,18 +90,18 @@ class GarbageCollector:
 
     def _owner(self, obj: Obj, reference: Obj) -> Obj | None:
         """The owner a reference names, if it is still that very object. One of a kind not served counts as there."""
-        owner_kind = by_type(reference["apiVersion"], reference["kind"])
+        owner_kind = self.context.store.kinds.stored(reference["apiVersion"], reference["kind"])
         if owner_kind is None:
             return reference
         namespace = obj["metadata"].get("namespace", "") if owner_kind.namespaced else ""
-        owner = self.context.get(owner_kind.kind, namespace, reference["name"])
+        owner = self.context.get(owner_kind.key, namespace, reference["name"])
         return owner if owner and owner["metadata"]["uid"] == reference["uid"] else None
 
     # -- writes ------------------------------------------------------------------------
     def _delete(self, obj: Obj, policy: str) -> None:
         options = {"propagationPolicy": policy, "preconditions": {"uid": obj["metadata"]["uid"]}}
         try:
-            self.context.registry.delete(_kind(obj), *_place(obj), options)
+            self.context.registry.delete(self._kind(obj), *_place(obj), options)
         except ApiError as error:
             if error.code != 404:
                 raise
@@ -115,7 +115,7 @@ class GarbageCollector:
             if not references:
                 del copy["metadata"]["ownerReferences"]
 
-        self.context.registry.modify(_kind(obj), *_place(obj), change, manager=MANAGER, subresource="")
+        self.context.registry.modify(self._kind(obj), *_place(obj), change, manager=MANAGER, subresource="")
 
     def _drop_finalizer(self, obj: Obj, finalizer: str) -> None:
         def change(copy: Obj) -> None:
@@ -124,28 +124,26 @@ class GarbageCollector:
             if not left:
                 del copy["metadata"]["finalizers"]
 
-        self.context.registry.modify(_kind(obj), *_place(obj), change, manager=MANAGER, subresource="")
+        self.context.registry.modify(self._kind(obj), *_place(obj), change, manager=MANAGER, subresource="")
 
     def _waiting_owners(self, obj: Obj | None) -> list[Key]:
         """Owners being deleted in the foreground, which this object may have held."""
         references = (obj["metadata"].get("ownerReferences") or ()) if obj else ()
         owners = [self._owner(obj, reference) for reference in references] if obj else []
-        return [_key(owner) for owner in owners if owner and "metadata" in owner and _waits(owner)]
+        return [self._key(owner) for owner in owners if owner and "metadata" in owner and _waits(owner)]
 
+    def _kind(self, obj: Obj) -> Kind:
+        found = self.context.store.kinds.of(obj)
+        if found is None:
+            raise LookupError(f"{obj.get('apiVersion')}/{obj.get('kind')} is not served")
+        return found
 
-def _kind(obj: Obj) -> Kind:
-    found = by_object(obj)
-    if found is None:
-        raise LookupError(f"{obj.get('apiVersion')}/{obj.get('kind')} is not served")
-    return found
+    def _key(self, obj: Obj) -> Key:
+        return self._kind(obj).key, *_place(obj), obj["metadata"]["uid"]
 
 
 def _place(obj: Obj) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-
-
-def _key(obj: Obj) -> Key:
-    return obj["kind"], *_place(obj), obj["metadata"]["uid"]
 
 
 def _has_changed(change: Change) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluegreen.localkube.controllers.adoption import is_deleting
-from bluegreen.localkube.controllers.base import MANAGER, Context, Key, key_of, kind
+from bluegreen.localkube.controllers.base import CUSTOM, MANAGER, Context, Key, key_of, kind
 from bluegreen.localkube.controllers.conditions import new, updated_in_place
 from bluegreen.localkube.controllers.pod_control import is_terminating
 from bluegreen.localkube.kinds import KINDS, Kind
@@ -40,17 +40,17 @@ class Namespaces:
     context: Context
     authority: str = ""
     name: str = "namespace-controller"
-    watches: tuple[str, ...] = ("Namespace", *(each.kind for each in _CONTENT if each.kind != "Event"))
+    watches: tuple[str, ...] = ("Namespace", *(each.kind for each in _CONTENT if each.kind != "Event"), CUSTOM)
 
     def keys(self, change: Change) -> Iterable[Key]:
         """The namespace itself; that of a deleted object, when it is going or has lost what it was born with."""
         obj = change.object
-        if obj["kind"] == "Namespace":
+        if (obj["kind"], obj["apiVersion"]) == ("Namespace", "v1"):
             return [("", obj["metadata"]["name"])]
         if change.type == "ADDED" or (change.type == "MODIFIED" and obj["metadata"]["name"] != ROOT_CA):
             return ()
-        namespace = self.context.get("Namespace", "", obj["metadata"]["namespace"])
-        is_own = obj["kind"] in ("ServiceAccount", "ConfigMap")
+        namespace = self.context.get("Namespace", "", obj["metadata"].get("namespace", ""))
+        is_own = obj["kind"] in ("ServiceAccount", "ConfigMap") and obj["apiVersion"] == "v1"
         return [("", namespace["metadata"]["name"])] if namespace and (is_deleting(namespace) or is_own) else ()
 
     def reconcile(self, key: Key) -> float | None:
@@ -92,11 +92,13 @@ class Namespaces:
     # -- death ---------------------------------------------------------------------
     def _terminate(self, namespace: Obj) -> float | None:
         name = namespace["metadata"]["name"]
-        doomed = [(each, obj) for each in _CONTENT for obj in self.context.all(each.kind, name) if not is_deleting(obj)]
+        custom = [each for each in self.context.store.kinds.custom if each.namespaced]
+        content = (*_CONTENT, *custom)
+        doomed = [(each, obj) for each in content for obj in self.context.all(each.key, name) if not is_deleting(obj)]
         refusals = self._delete(doomed[:OBJECTS_PER_PASS])
         if len(doomed) > OBJECTS_PER_PASS:
             return 0.0
-        left = {each: self.context.all(each.kind, name) for each in _CONTENT}
+        left = {each: self.context.all(each.key, name) for each in content}
         left = {each: objects for each, objects in left.items() if objects}
         if left or refusals:
             self._say_what_holds(namespace, left, refusals)

@@ -61,7 +61,7 @@ class Quotas:
 
     def admit(self, request: Admission) -> None:
         """403 for a write that would use more than a quota of its namespace allows; what is let in is charged."""
-        kind_name = request.kind.kind
+        kind_name = request.kind.key
         charged = request.operation == "CREATE" or (
             request.operation == "UPDATE" and not request.subresource and kind_name in _CHARGED_ON_UPDATE
         )
@@ -83,7 +83,7 @@ class Quotas:
         if not in_scope(quota, request.kind, request.obj):
             return {}
         wanted = {name: amount for name, amount in self._added(request).items() if name in hard and amount > 0}
-        why = missing(quota, request.obj) if request.kind.kind == "Pod" and request.operation == "CREATE" else None
+        why = missing(quota, request.obj) if request.kind.key == "Pod" and request.operation == "CREATE" else None
         why = why or (refusal(quota, self._used(quota), wanted) if wanted else None)
         if why:
             raise _refused(request, why)

@@ -31,9 +31,9 @@ def count_name(kind: Kind) -> str:
 def usage_of(kind: Kind, obj: Obj) -> Usage:
     """All that one object uses."""
     used = {count_name(kind): ONE}
-    if kind.kind in _COUNTED_BY_PLURAL:
+    if kind.key in _COUNTED_BY_PLURAL:
         used[kind.plural] = ONE
-    extra = _EXTRA.get(kind.kind)
+    extra = _EXTRA.get(kind.key)
     return used | extra(obj) if extra else used
 
 
@@ -64,21 +64,21 @@ def _of_service(service: Obj) -> Usage:
 
 
 _EXTRA: dict[str, Callable[[Obj], Usage]] = {"Pod": _of_pod, "Service": _of_service}
-COUNTED = tuple(kind for kind in KINDS.values() if kind.namespaced and kind.stored and kind.kind != "Event")
+COUNTED = tuple(kind for kind in KINDS.values() if kind.namespaced and kind.stored and kind.key != "Event")
 """Kinds a quota can limit (in Kubernetes Events too, but by no default)."""
 
 
 def kinds_of(resources: Iterable[str]) -> list[Kind]:
     """The kinds whose objects use any of these resources."""
     named = set(resources)
-    return [kind for kind in COUNTED if named & _possible(kind) or (kind.kind == "Pod" and _is_compute(named))]
+    return [kind for kind in COUNTED if named & _possible(kind) or (kind.key == "Pod" and _is_compute(named))]
 
 
 def _possible(kind: Kind) -> set[str]:
     names = {count_name(kind)}
-    if kind.kind in _COUNTED_BY_PLURAL or kind.kind == "Pod":
+    if kind.key in _COUNTED_BY_PLURAL or kind.key == "Pod":
         names.add(kind.plural)
-    if kind.kind == "Service":
+    if kind.key == "Service":
         names |= {"services.loadbalancers", "services.nodeports"}
     return names
 
@@ -90,7 +90,7 @@ def _is_compute(names: Iterable[str]) -> bool:
 
 def uses_one(kind: Kind) -> bool:
     """Whether every object of a kind uses the same: one of its number."""
-    return kind.kind not in _EXTRA
+    return kind.key not in _EXTRA
 
 
 def usage_status(
@@ -123,7 +123,7 @@ def in_scope(quota: Obj, kind: Kind, obj: Obj) -> bool:
     spec = quota["spec"]
     terms = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
     terms += (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
-    return not terms or (kind.kind == "Pod" and all(_in_scope(term, obj) for term in terms))
+    return not terms or (kind.key == "Pod" and all(_in_scope(term, obj) for term in terms))
 
 
 def _in_scope(term: Obj, pod: Obj) -> bool:

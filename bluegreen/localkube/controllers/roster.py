@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bluegreen.localkube.controllers.autoscaling import Autoscalers
 from bluegreen.localkube.controllers.base import Context, Controller
+from bluegreen.localkube.controllers.definitions import Definitions
 from bluegreen.localkube.controllers.deployments import Deployments
 from bluegreen.localkube.controllers.disruption import Disruptions
 from bluegreen.localkube.controllers.endpointslices import EndpointSlices
@@ -36,6 +37,7 @@ class Options:
 def controllers(context: Context, options: Options) -> tuple[Controller, ...]:
     """All controllers over one cluster."""
     return (
+        Definitions(context),
         Namespaces(context, options.authority),
         Quotas(context),
         Deployments(context),

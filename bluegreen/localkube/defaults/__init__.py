@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bluegreen.localkube.canonical import canonicalise
-from bluegreen.localkube.defaults import access, cluster, networking, pods, workloads
+from bluegreen.localkube.custom import objects as custom_objects
+from bluegreen.localkube.defaults import access, cluster, definitions, networking, pods, workloads
 from bluegreen.localkube.defaults.pods import image_tag, qos_class
 from bluegreen.localkube.kinds import Kind, Obj
 
 __all__ = ["apply_defaults", "image_tag", "qos_class"]
 
 DEFAULTS: dict[str, Callable[[Obj], None]] = {
+    "CustomResourceDefinition": definitions.definition,
     "Deployment": workloads.deployment,
     "Endpoints": networking.endpoints,
     "EndpointSlice": networking.endpoint_slice,
@@ -40,13 +42,20 @@ def apply_defaults(kind: Kind, obj: Obj) -> None:
     Expects types already checked (``decoding``); doing it twice is doing it once.
     """
     obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
-    canonicalise(kind.kind, obj)
-    fill = DEFAULTS.get(kind.kind)
+    if kind.custom is not None:
+        custom_objects.settle(kind, obj)
+        return
+    canonicalise(kind.key, obj)
+    fill = DEFAULTS.get(kind.key)
     if fill is not None:
         fill(obj)
 
 
 def apply_status_defaults(kind: Kind, obj: Obj) -> None:
     """Fills in what a write to /status leaves out. Changes the object it is given."""
-    if kind.kind == "Service":
+    if kind.custom is not None:
+        custom_objects.settle(kind, obj)
+        return
+    canonicalise(kind.key, obj)
+    if kind.key == "Service":
         networking.balancer_status(obj)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
 
 from bluegreen.localkube import decoding, duplicate_fields
+from bluegreen.localkube.custom import objects as custom_objects
 from bluegreen.localkube.http import protobuf, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
 from bluegreen.localkube.json_errors import syntax_error
@@ -54,6 +57,27 @@ def _load_yaml(body: bytes) -> Any:
 def media_type(content_type: str) -> str:
     """A Content-Type without its parameters; JSON when there is none."""
     return content_type.partition(";")[0].strip().lower() or JSON
+
+
+def read_custom_object(kind: Kind, body: bytes, content_type: str) -> Obj:
+    """The same of a custom kind. Which kind it says it is, is validated later, as any other field."""
+    type_ = media_type(content_type)
+    if type_ not in (JSON, YAML):
+        sentence = f"the body of the request was in an unknown format - accepted media types include: {JSON}, {YAML}"
+        raise ApiError(415, "UnsupportedMediaType", sentence, None)
+    obj = _read_text(kind.kind, body, type_)
+    for key in ("kind", "apiVersion"):
+        if not isinstance(obj.get(key), str | None):
+            why = f"unable to decode {key}: {key} must be a string"
+            raise _unrecognized(kind.kind, why, body)
+    if not obj.get("kind"):
+        shown = orjson.dumps(obj).decode() if type_ == YAML else body.decode(errors="replace")
+        raise _unrecognized(kind.kind, f"Object 'Kind' is missing in '{shown}'", body)
+    stated = obj.get("apiVersion") or kind.api_version
+    if stated != kind.api_version:
+        why = f"the API version in the data ({stated}) does not match the expected API version ({kind.api_version})"
+        raise bad_request(why)
+    return obj
 
 
 def read_object(kind_name: str, api_version: str, body: bytes, content_type: str) -> Obj:
@@ -132,15 +156,24 @@ def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
     raise bad_request(f'{head}: no kind "{stated_kind}" is registered for version "{stated_version}" {_SCHEME}')
 
 
+def checker(kind: Kind, subresource: str) -> Callable[[Obj], list[str]]:
+    """What tells the unknown fields of a body, and raises DecodeError for types that do not fit."""
+    name, _ = kind_names(kind, subresource)
+    if kind.custom and name == kind.kind:
+        return partial(custom_objects.check, kind)
+    return partial(decoding.check, name)
+
+
 def check_fields(
-    kind_name: str, version: str, obj: Obj, validation: str, raw: bytes = b"", type_: str = JSON
-) -> list[str]:
+    kind_name: str, version: str, obj: Obj, validation: str, raw: bytes = b"", type_: str = JSON,
+    check: Callable[[Obj], list[str]] | None = None,
+) -> list[str]:  # fmt: skip
     """Types of all fields (400), and what is unknown or stands twice: refused when Strict, else handed back to warn of.
 
-    ``raw`` is the text that the object came from, of ``type_``, where it came from one.
+    ``raw`` is the text that the object came from, of ``type_``, where it came from one. ``check``: see ``checker``.
     """
     try:
-        odd = decoding.check(kind_name, obj)
+        odd = check(obj) if check else decoding.check(kind_name, obj)
     except decoding.DecodeError as error:
         raise decoding.cannot_be_handled(kind_name, version, str(error)) from None
     if validation == "Ignore":

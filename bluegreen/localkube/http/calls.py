@@ -82,10 +82,14 @@ class Call:
         """The body's object, of the kind this place takes, its types checked; warns of unknown fields."""
         name, api_version = bodies.kind_names(self.kind, self.target.subresource)
         raw = await self.body()
-        obj = bodies.read_object(name, api_version, raw, self.content_type)
+        if self.kind.custom and name == self.kind.kind:
+            obj = bodies.read_custom_object(self.kind, raw, self.content_type)
+        else:
+            obj = bodies.read_object(name, api_version, raw, self.content_type)
         type_ = bodies.media_type(self.content_type)
         version = api_version.rpartition("/")[2]
-        self.warnings += bodies.check_fields(name, version, obj, validation, raw, type_)
+        check = bodies.checker(self.kind, self.target.subresource)
+        self.warnings += bodies.check_fields(name, version, obj, validation, raw, type_, check)
         return obj
 
     async def read_delete_options(self) -> Obj:

@@ -1,12 +1,12 @@
 // Prints protobuf_table.json: the field numbers of the kinds that localkube takes as protobuf, which kubectl's
 // generators (create namespace, create deployment, ...) send. To regenerate:
 //
-//	(cd $(mktemp -d) && go mod init numbers && cp .../generate_protobuf.go . && go get k8s.io/api@v0.34.1 && go mod tidy && \
-//	    go run . > .../protobuf_table.json)
+//	(cd $(mktemp -d) && go mod init numbers && cp .../generate_protobuf.go . && \
+//	    go get k8s.io/api@v0.34.1 k8s.io/apiextensions-apiserver@v0.34.1 && go mod tidy && go run . > .../protobuf_table.json)
 //
 // A message is {number: [JSON name, type]}; an inlined struct's JSON name is "". Types: s string, b bool, i integer,
 // d double, y bytes, q quantity, p int or string, t time, m time with microseconds, r raw JSON, x list of strings in a
-// message of its own, else a message's name; "[]" before a type is a list, "{}" a map from strings.
+// message of its own, B, A and S a JSON schema or (field 2, for B field 1) a bool, schemas, strings, else a message's name; "[]" before a type is a list, "{}" a map from strings.
 package main
 
 import (
@@ -28,6 +28,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -36,7 +37,8 @@ var roots = []any{
 	corev1.Secret{}, corev1.ServiceAccount{}, corev1.Event{}, corev1.ResourceQuota{}, corev1.Binding{},
 	appsv1.Deployment{}, appsv1.ReplicaSet{}, batchv1.Job{}, autoscalingv1.Scale{},
 	autoscalingv2.HorizontalPodAutoscaler{}, policyv1.PodDisruptionBudget{}, policyv1.Eviction{},
-	networkingv1.Ingress{}, networkingv1.NetworkPolicy{}, discoveryv1.EndpointSlice{}, coordinationv1.Lease{},
+	networkingv1.Ingress{}, networkingv1.IngressClass{}, networkingv1.NetworkPolicy{},
+	apiextensionsv1.CustomResourceDefinition{}, discoveryv1.EndpointSlice{}, coordinationv1.Lease{},
 	rbacv1.Role{}, rbacv1.RoleBinding{}, rbacv1.ClusterRole{}, rbacv1.ClusterRoleBinding{},
 	authenticationv1.TokenRequest{}, authenticationv1.TokenReview{}, authenticationv1.SelfSubjectReview{},
 	authorizationv1.SelfSubjectAccessReview{}, authorizationv1.SelfSubjectRulesReview{},
@@ -45,7 +47,8 @@ var roots = []any{
 
 var leaves = map[string]string{
 	"Quantity": "q", "IntOrString": "p", "Time": "t", "MicroTime": "m", "FieldsV1": "r", "RawExtension": "r",
-	"ExtraValue": "x",
+	"ExtraValue": "x", "JSON": "r", "JSONSchemaPropsOrBool": "B", "JSONSchemaPropsOrArray": "A",
+	"JSONSchemaPropsOrStringArray": "S",
 }
 
 type field [2]string

@@ -58,7 +58,10 @@ def page(store: Store, kind: Kind, namespace: str, options: ListOptions) -> Page
 def body(kind: Kind, found: Page) -> bytes:
     """The list as JSON. Its items carry no apiVersion and kind, as Kubernetes' own lists."""
     skipped = len(kind.json_prefix) - 1
-    items = b",".join([b"{" + entry.encoded[skipped + 1 :] for entry in found.entries])
+    if kind.custom:  # whose items say what they are
+        items = b",".join([entry.encoded for entry in found.entries])
+    else:
+        items = b",".join([b"{" + entry.encoded[skipped + 1 :] for entry in found.entries])
     head = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[' % (
         kind.list_kind.encode(), kind.api_version.encode(), orjson.dumps(found.metadata),
     )  # fmt: skip

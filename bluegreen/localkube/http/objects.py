@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from bluegreen.localkube import scale, selectors, unemulated_fields
-from bluegreen.localkube.http import answers, bodies, disturbed, lists, options, patch_bodies, watches
+from bluegreen.localkube.http import answers, disturbed, lists, options, patch_bodies, watches
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.status import ApiError, bad_request, forbidden, not_found
@@ -31,7 +31,7 @@ _ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 Endp
 
 
 def _warn(call: Call) -> None:
-    warning = WRITE_WARNINGS.get(call.kind.kind)
+    warning = WRITE_WARNINGS.get(call.kind.key)
     if warning:
         call.warnings.append(warning)
 
@@ -39,11 +39,13 @@ def _warn(call: Call) -> None:
 def _warn_of_fields(call: Call, stored: Obj) -> None:
     """Say which fields of what was written do nothing here."""
     if not call.target.subresource:
-        call.warnings += unemulated_fields.warnings(call.kind.kind, stored)
+        call.warnings += unemulated_fields.warnings(call.kind.key, stored)
 
 
 def _headers(call: Call) -> dict[str, str] | None:
-    if call.kind.kind == "Endpoints":
+    if call.kind.custom and call.kind.custom.deprecation:
+        call.warnings.append(call.kind.custom.deprecation)
+    if call.kind.key == "Endpoints":
         call.warnings.append(_ENDPOINTS)
     return answers.warning_headers(call.warnings)
 
@@ -64,7 +66,7 @@ async def get(call: Call) -> web.StreamResponse:
     lists.check_not_older_than(call.registry.store, call.query.get("resourceVersion", ""))
     obj = _older_object(call) if call.strike.behind_s else call.registry.get(call.kind, target.namespace, target.name)
     if target.subresource == "scale":
-        return answers.document(scale.view(obj), 200, call.form)
+        return answers.document(scale.view(call.kind, obj), 200, call.form)
     return _answer(call, obj)
 
 
@@ -165,7 +167,7 @@ def _require_create(call: Call) -> None:
 async def patch(call: Call) -> web.StreamResponse:
     """PATCH of one object, or of its status or scale, in any of the four patch types."""
     target = call.target
-    patch_type = patch_bodies.type_of(call.content_type)
+    patch_type = patch_bodies.type_of(call.content_type, call.kind)
     applying = patch_type == "apply"
     asked = options.write_options("patch", call.query, call.user_agent, applying=applying)
     body = await call.body()
@@ -177,11 +179,10 @@ async def patch(call: Call) -> web.StreamResponse:
         _require_create(call)
     if not target.subresource:
         _warn(call)
-    shown_as = bodies.kind_names(call.kind, target.subresource)
     stored, created = call.registry.patch(
         call.kind, target.namespace, target.name, patch_type, given.content, manager=asked.manager, force=asked.force,
         subresource=target.subresource, dry_run=asked.dry_run,
-        decode=lambda patched: patch_bodies.checked(*shown_as, patched, given, call.warnings),
+        decode=lambda patched: patch_bodies.checked(call.kind, target.subresource, patched, given, call.warnings),
     )  # fmt: skip
     _warn_of_fields(call, stored)
     return _answer(call, stored, 201 if created else 200)

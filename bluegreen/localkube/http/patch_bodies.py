@@ -8,7 +8,7 @@ from typing import Any
 from bluegreen.localkube import conversion, decoding, duplicate_fields
 from bluegreen.localkube.http import bodies, yaml_text
 from bluegreen.localkube.http.answers import JSON, YAML
-from bluegreen.localkube.kinds import Obj
+from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.status import ApiError, bad_request
 
 TYPES = {
@@ -17,6 +17,7 @@ TYPES = {
     "application/strategic-merge-patch+json": "strategic",
     "application/apply-patch+yaml": "apply",
 }
+_CUSTOM_TYPES = tuple(type_ for type_, name in TYPES.items() if name != "strategic")
 _OPERATION = ("op", "path", "from", "value")
 
 
@@ -30,8 +31,12 @@ class Patch:
     odd: list[str] = field(default_factory=list)
 
 
-def type_of(content_type: str) -> str:
-    """The type of a PATCH; 415 for one that is none."""
+def type_of(content_type: str, kind: Kind) -> str:
+    """The type of a PATCH; 415 for one that is none, or that the kind does not take."""
+    if kind.custom and (bodies.media_type(content_type) if content_type else "") not in _CUSTOM_TYPES:
+        accepted = ", ".join(_CUSTOM_TYPES)
+        why = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        raise ApiError(415, "UnsupportedMediaType", why, {})
     patch_type = TYPES.get(bodies.media_type(content_type) if content_type else "")
     if patch_type is None:
         raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
@@ -127,16 +132,18 @@ def _wrong_operations(value: Any, *, strict: bool) -> str:
     return ""
 
 
-def checked(kind_name: str, api_version: str, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
+def checked(kind: Kind, subresource: str, patched: Any, patch: Patch, warnings: list[str]) -> Obj:
     """The result of a patch, which is refused with 422 when it is not of its kind. Adds to ``warnings``."""
+    kind_name, api_version = bodies.kind_names(kind, subresource)
+    custom = kind.custom is not None and kind_name == kind.kind
     if not isinstance(patched, dict):
         why = f"json: cannot unmarshal {bodies.GO_TYPES[type(patched)]} into Go value of type v1.{kind_name}"
         raise decoding.patch_refusal({}, why)
-    if patch.type in ("json", "merge"):
+    if patch.type in ("json", "merge") and not custom:
         _check_type(kind_name, api_version, patched)
-    check = conversion.check if patch.type == "strategic" else decoding.check
+    check = bodies.checker(kind, subresource)
     try:
-        unknown = check(kind_name, patched)
+        unknown = conversion.check(kind_name, patched) if patch.type == "strategic" else check(patched)
     except decoding.DecodeError as error:
         raise _refusal(patched, patch, str(error)) from None
     odd = [*patch.odd, *unknown]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from bluegreen.localkube.kinds import GROUP_VERSIONS, Kind, by_path
+from bluegreen.localkube.catalogue import Catalogue
+from bluegreen.localkube.kinds import Kind
 from bluegreen.localkube.rbac import Attributes
 from bluegreen.localkube.status import ApiError
 
@@ -49,18 +50,25 @@ class Target:
         return Attributes(verb, self.group, self.resource, self.subresource, space, self.name or name)
 
 
-@lru_cache(maxsize=4096)
-def parse(path: str) -> Target | None:
-    """The target of a path below ``/api/v1`` or ``/apis/GROUP/VERSION``; None for every other path."""
-    parts = [unquote(part) for part in path.strip("/").split("/")]
-    if parts[:2] == ["api", "v1"]:
-        return _target("", "v1", parts[2:])
-    if len(parts) > 3 and parts[0] == "apis" and (parts[1], parts[2]) in GROUP_VERSIONS:
-        return _target(parts[1], parts[2], parts[3:])
-    return None
+class Parser:
+    """Reads paths for one cluster, whose kinds it knows, and remembers those it has read."""
+
+    def __init__(self, kinds: Catalogue) -> None:
+        self._kinds = kinds
+        self.parse = lru_cache(maxsize=4096)(self._parse)
+        kinds.on_change(self.parse.cache_clear)
+
+    def _parse(self, path: str) -> Target | None:
+        """The target of a path below ``/api/v1`` or ``/apis/GROUP/VERSION``; None for every other path."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        if parts[:2] == ["api", "v1"]:
+            return _target(self._kinds, "", "v1", parts[2:])
+        if len(parts) > 3 and parts[0] == "apis" and (parts[1], parts[2]) in self._kinds.group_versions:
+            return _target(self._kinds, parts[1], parts[2], parts[3:])
+        return None
 
 
-def _target(group: str, version: str, parts: list[str]) -> Target | None:
+def _target(kinds: Catalogue, group: str, version: str, parts: list[str]) -> Target | None:
     if not parts:
         return None
     namespace = ""
@@ -70,7 +78,7 @@ def _target(group: str, version: str, parts: list[str]) -> Target | None:
     if inside:
         namespace, parts = parts[1], parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
-    kind = by_path(group, version, resource)
+    kind = kinds.by_path(group, version, resource)
     too_long = len(parts) > 3 and subresource != PROXY
     if kind is not None and (too_long or not _fits(kind, namespace, name, inside=inside)):
         kind = None

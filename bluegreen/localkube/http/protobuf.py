@@ -127,9 +127,25 @@ def _value(value: int | bytes, type_: str, depth: int) -> Any:
     leaf = _LEAVES.get(type_)
     if leaf is not None:
         return leaf(value)
+    if type_ in _SCHEMA_OR:
+        return _schema_or(_bytes(value), *_SCHEMA_OR[type_], depth)
     inner: dict[str, Any] = {}
     _message(_bytes(value), type_, inner, depth + 1)
     return inner
+
+
+_SCHEMA = "apiextensions.v1.JSONSchemaProps"
+# a JSON schema or something else: the field of the schema, what the other field holds, whether it is a list
+_SCHEMA_OR = {"B": (2, "b", False), "A": (1, _SCHEMA, True), "S": (1, "s", True)}
+
+
+def _schema_or(data: bytes, number: int, other: str, listed: bool, depth: int) -> Any:
+    fields = list(_fields(data))
+    schema = next((value for key, value in fields if key == number), None)
+    if schema is not None:
+        return _value(schema, _SCHEMA, depth)
+    found = [_value(value, other, depth) for _, value in fields]
+    return found if listed else bool(found and found[0])
 
 
 def _bytes(value: int | bytes) -> bytes:

@@ -56,7 +56,7 @@ async def proxy(call: Call) -> web.StreamResponse:
     found = _PLACE.match(call.request.raw_path)
     assert found is not None, "the router knows the path"
     path, query = found["path"] or "", found["query"] or ""
-    place = _of_pod(call) if call.kind.kind == "Pod" else _of_service(call)
+    place = _of_pod(call) if call.kind.key == "Pod" else _of_service(call)
     if not path and call.request.method in ("GET", "HEAD"):
         return web.Response(status=301, headers={"Location": f"{found['base']}/{query}"})
     url = URL(f"{place.scheme}://{place.host}:{place.port}{path or '/'}{query}", encoded=True)

@@ -12,7 +12,7 @@ from bluegreen import clock
 from bluegreen.localkube import schema
 from bluegreen.localkube.patches import managers, typed, walks
 from bluegreen.localkube.patches.field_sets import SELF, Node, difference, intersection, paths, union
-from bluegreen.localkube.patches.managers import Entry, Obj
+from bluegreen.localkube.patches.managers import Entry, Obj, Schema
 from bluegreen.localkube.schema import Field
 from bluegreen.localkube.status import ApiError, bad_request
 
@@ -24,7 +24,7 @@ Conflicts = list[tuple[Entry, Node]]
 
 
 def server_side_apply(
-    schema_name: str, live: Obj | None, config: Obj, *, manager: str, force: bool, subresource: str = ""
+    schema_name: Schema, live: Obj | None, config: Obj, *, manager: str, force: bool, subresource: str = ""
 ) -> Obj:
     """The object after ``manager`` states ``config``, with managedFields; not yet defaulted. Changes no argument.
 
@@ -66,7 +66,7 @@ def sync_last_applied(obj: Obj, config: Obj, manager: str) -> None:
     obj["metadata"]["annotations"] = {**annotations, LAST_APPLIED: text + "\n"}
 
 
-def _check_config(schema_name: str, config: Obj) -> None:
+def _check_config(schema_name: Schema, config: Obj) -> None:
     kind = schema.of_kind(schema_name).kind
     expected = "/".join(part for part in (kind or ("", "", ""))[:2] if part)
     if config.get("apiVersion") != expected:
@@ -83,13 +83,14 @@ def _check_config(schema_name: str, config: Obj) -> None:
         raise ApiError(500, "", _not_typed(config, errors))
 
 
-def _check_kind(schema_name: str, config: Obj) -> None:
+def _check_kind(schema_name: Schema, config: Obj) -> None:
     stated = config.get("kind", "")
-    if stated == schema_name:
+    name = schema_name if isinstance(schema_name, str) else schema_name.name
+    if stated == name:
         return
     version = config.get("apiVersion", "")
     if _is_kind(stated, version):
-        why = f"expected objects of the same type, but got {schema_name} and {stated}"
+        why = f"expected objects of the same type, but got {name} and {stated}"
         raise ApiError(500, "", f"failed to merge config: {why}")
     group_version = version if "/" in version else f"/{version}"
     raise ApiError(500, "", _not_typed(config, [f"no corresponding type for {group_version}, Kind={stated}"]))
@@ -112,7 +113,7 @@ def _not_typed(config: Obj, errors: list[str]) -> str:
     return f"failed to create typed patch object ({about}): {listed}"
 
 
-def _entries(schema_name: str, live: Obj | None) -> list[Entry]:
+def _entries(schema_name: Schema, live: Obj | None) -> list[Entry]:
     """Who owns what already; an object that nobody tracked belongs to a manager made for the occasion."""
     if live is None:
         return []
@@ -123,7 +124,7 @@ def _entries(schema_name: str, live: Obj | None) -> list[Entry]:
     return owned
 
 
-def _stated(schema_name: str, root: Field, config: Obj, subresource: str) -> Node:
+def _stated(schema_name: Schema, root: Field, config: Obj, subresource: str) -> Node:
     """The fields this config takes: all it names but identity and what this place resets."""
     skipped = managers.UNTRACKED | managers.reset_fields(schema_name, subresource)
     body = {key: value for key, value in config.items() if key not in skipped}
@@ -157,7 +158,7 @@ def _pruned(root: Field, merged: Obj, last: Node, owned: Node) -> Obj:
 
 
 def _taken(
-    schema_name: str, base: Obj, merged: Obj, entries: list[Entry], before: Entry | None, subresource: str
+    schema_name: Schema, base: Obj, merged: Obj, entries: list[Entry], before: Entry | None, subresource: str
 ) -> tuple[list[Entry], Conflicts]:
     """The other managers' entries after this write, and what of theirs it changes."""
     changed, removed = managers._changes(schema_name, base, merged, subresource)
@@ -185,7 +186,7 @@ def _entries_after(
     return managers.in_order([*others, managers.entry(identity, stated, clock.timestamp())])
 
 
-def _from_client_side_apply(schema_name: str, manager: str, live: Obj | None, conflicts: Conflicts) -> bool:
+def _from_client_side_apply(schema_name: Schema, manager: str, live: Obj | None, conflicts: Conflicts) -> bool:
     """Whether everything contested was set by kubectl's client-side apply, whose fields kubectl may take over."""
     text = (((live or {}).get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
     if manager != "kubectl" or not text:

@@ -4,14 +4,14 @@ apiVersion and subresource; a write takes what it changed from everybody else, a
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from bluegreen import clock
 from bluegreen.localkube import schema
 from bluegreen.localkube.patches.field_sets import Node, difference, intersection, union
 from bluegreen.localkube.patches.walks import added, compare
-from bluegreen.localkube.schema import Field
+from bluegreen.localkube.schema import Field, Struct
 
 Obj = dict[str, Any]
 Entry = dict[str, Any]
@@ -24,16 +24,23 @@ OLD_UPDATERS = "ancient-changes"
 NOTHING: Node = {}
 
 
-@cache
-def root_of(schema_name: str) -> Field:
+Schema = str | Struct
+"""What an object's kind is known by here: a built-in kind's name, or a custom kind's struct."""
+
+
+@lru_cache(maxsize=512)
+def root_of(schema_name: Schema) -> Field:
     """A field that holds a whole object of the kind."""
-    return Field({"t": schema.of_kind(schema_name).name})
+    return Field.holding(schema.of_kind(schema_name))
 
 
-@cache
-def reset_fields(schema_name: str, subresource: str) -> frozenset[str]:
+@lru_cache(maxsize=512)
+def reset_fields(schema_name: Schema, subresource: str) -> frozenset[str]:
     """Top-level fields that a write to this subresource cannot own because the server puts them back."""
-    fields = schema.of_kind(schema_name).fields
+    struct = schema.of_kind(schema_name)
+    fields = dict(struct.fields)
+    if not struct.status_apart:
+        return frozenset()
     if subresource == "status":
         return frozenset(fields) - {"status", "metadata"}
     return frozenset(("status",)) if "status" in fields else frozenset()
@@ -42,23 +49,25 @@ def reset_fields(schema_name: str, subresource: str) -> frozenset[str]:
 _RESET_METADATA = {("Deployment", "status"): "labels", ("Pod", "status"): "ownerReferences"}
 
 
-@cache
-def untracked_metadata(schema_name: str, subresource: str) -> frozenset[str]:
+@lru_cache(maxsize=512)
+def untracked_metadata(schema_name: Schema, subresource: str) -> frozenset[str]:
     """Fields of metadata that a write to this subresource cannot own."""
-    reset = _RESET_METADATA.get((schema_name, subresource))
+    reset = _RESET_METADATA.get((schema_name, subresource)) if isinstance(schema_name, str) else None
     return UNTRACKED_METADATA | {reset} if reset else UNTRACKED_METADATA
 
 
-@cache
-def _empty(schema_name: str) -> Obj:
-    """What the server compares a new object with: its Go zero value as JSON."""
+@lru_cache(maxsize=512)
+def _empty(schema_name: Schema) -> Obj:
+    """What the server compares a new object with: its Go zero value as JSON; a custom object has none."""
+    if not isinstance(schema_name, str):
+        return {}
     from bluegreen.localkube.canonical import canonical  # a sibling that needs patches.walks' schema only
 
     return canonical(schema_name, {})
 
 
 def track(
-    schema_name: str, old: Obj | None, new: Obj, *, manager: str, operation: str = "Update", subresource: str = ""
+    schema_name: Schema, old: Obj | None, new: Obj, *, manager: str, operation: str = "Update", subresource: str = ""
 ) -> Obj:
     """``new`` with ``metadata.managedFields`` recomputed against ``old`` (None: it is being created).
 
@@ -74,7 +83,7 @@ def track(
     return with_entries(new, entries)
 
 
-def _changes(schema_name: str, old: Obj, new: Obj, subresource: str) -> tuple[Node, Node]:
+def _changes(schema_name: Schema, old: Obj, new: Obj, subresource: str) -> tuple[Node, Node]:
     changed: Node = {}
     removed: Node = {}
     skipped = UNTRACKED | reset_fields(schema_name, subresource)

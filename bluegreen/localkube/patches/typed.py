@@ -36,7 +36,7 @@ def _syntax(value: Any) -> str:
 
 def errors_of(field: Field, value: Any, path: str = "") -> list[str]:
     """Every place where the value does not fit the type, in the server's words; [] when it fits."""
-    if value is None or field.type == "any":
+    if value is None or field.type in ("any", "deduced"):
         return []
     if field.type == "list":
         return _list_errors(field, value, path)
@@ -113,6 +113,7 @@ def _map_errors(field: Field, value: Any, path: str) -> list[str]:
 
 def merged(field: Field, left: Any, right: Any) -> Any:
     """``left`` with ``right`` merged in, by the types' own rules. Shares parts with both."""
+    field = field.of(right) if isinstance(left, dict) else field.of(None)
     if is_leaf(field) or not left:
         return right
     if not right:  # an empty or null map or list states nothing about what is in it

@@ -74,6 +74,7 @@ def is_leaf(field: Field) -> bool:
 
 def added(field: Field, value: Any) -> Node:
     """The set of a value that was not there before: itself and everything below it."""
+    field = field.of(value)
     if not value or is_leaf(field):
         return SELF
     item = field.item
@@ -94,11 +95,19 @@ def compare(field: Field, old: Any, new: Any) -> Changes:
     """What became of a value: the sets of what was added or modified and of what was removed below it."""
     if old == new and type(old) is type(new):
         return None, None
+    field = _of_both(field, old, new)
     if is_leaf(field) or (not old and not new):
         return SELF, None
     if field.type == "list":
         return _each(field, indexed(field, old or []), indexed(field, new or []), "")
     return _each(field, old or {}, new or {}, "f:")
+
+
+def _of_both(field: Field, old: Any, new: Any) -> Field:
+    """What a field is that may hold either value: where only one of them is an object, they differ as a whole."""
+    if field.type != "deduced":
+        return field
+    return field.of(old) if isinstance(old, dict) and isinstance(new, dict) else field.of(None)
 
 
 def _each(field: Field, old: dict[str, Any], new: dict[str, Any], prefix: str) -> Changes:
@@ -129,6 +138,7 @@ def _each(field: Field, old: dict[str, Any], new: dict[str, Any], prefix: str) -
 
 def applied(field: Field, value: Any) -> Node | None:
     """The set an applier owns by stating this value: leaves, list items and map keys; None for nothing."""
+    field = field.of(value)
     if is_leaf(field):
         return SELF
     if not value:
@@ -169,8 +179,8 @@ def with_structs(field: Field | None, node: Node) -> Node:
 
 
 def _below(field: Field | None, element: str) -> Field | None:
-    if field is None:
-        return None
+    if field is None or field.type == "deduced":
+        return field
     if field.item is not None:
         return field.item
     return field.struct.fields.get(element[2:]) if field.is_struct else None
@@ -178,6 +188,7 @@ def _below(field: Field | None, element: str) -> Field | None:
 
 def without(field: Field | None, value: Any, gone: Node) -> Any:
     """The value without the paths of a set; None when nothing is left of it."""
+    field = field.of(value) if field is not None else None
     if field is None or not value or is_leaf(field):
         return value
     if field.type == "list":
@@ -207,4 +218,4 @@ def _list_without(field: Field, items: list[Any], gone: Node) -> Any:
 
 def root_field(struct: Struct) -> Field:
     """A field that holds the struct itself, where a walk begins."""
-    return Field({"t": struct.name})
+    return Field.holding(struct)

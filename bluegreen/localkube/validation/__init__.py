@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bluegreen.localkube.custom import objects as custom_objects
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.validation import (
     access,
     autoscaling,
+    definitions,
     disruption,
     endpoints,
     jobs,
@@ -33,12 +35,14 @@ CREATE: dict[str, Callable[[Obj], Causes]] = {
     "ClusterRole": access.cluster_role,
     "ClusterRoleBinding": access.cluster_role_binding,
     "ConfigMap": objects.config_map,
+    "CustomResourceDefinition": definitions.definition,
     "Deployment": workloads.deployment,
     "EndpointSlice": endpoints.endpoint_slice,
     "Endpoints": endpoints.endpoints,
     "Event": objects.event,
     "HorizontalPodAutoscaler": autoscaling.autoscaler,
     "Ingress": networking.ingress_create,
+    "IngressClass": networking.ingress_class,
     "Job": jobs.job,
     "Lease": objects.lease,
     "Namespace": objects.namespace,
@@ -58,10 +62,12 @@ CREATE: dict[str, Callable[[Obj], Causes]] = {
 UPDATE: dict[str, Callable[[Obj, Obj], Causes]] = {
     "ClusterRoleBinding": access.cluster_role_binding_update,
     "ConfigMap": objects.config_map_update,
+    "CustomResourceDefinition": definitions.definition_update,
     "Deployment": workloads.deployment_update,
     "EndpointSlice": endpoints.endpoint_slice_update,
     "HorizontalPodAutoscaler": autoscaling.autoscaler_update,
     "Ingress": networking.ingress_update,
+    "IngressClass": networking.ingress_class_update,
     "Job": jobs.job_update,
     "Node": objects.node_update,
     "Pod": pod_updates.update,
@@ -79,22 +85,26 @@ _UNCHECKED_UPDATES = frozenset(("Event", "Namespace"))
 
 def validate(kind: Kind, obj: Obj, old: Obj | None) -> Causes:
     """Every field that is wrong with a new object (``old`` None) or an update of one; [] when it may be stored."""
+    if kind.custom is not None:
+        return custom_objects.validate(kind, obj, old)
     if old is None:
-        check = CREATE.get(kind.kind)
+        check = CREATE.get(kind.key)
         causes = meta.create(kind, obj)
         return causes + check(obj) if check else causes
     causes = meta.common(obj["metadata"], "metadata")
-    update = UPDATE.get(kind.kind)
+    update = UPDATE.get(kind.key)
     if update is not None:
         return causes + update(obj, old)
-    check = None if kind.kind in _UNCHECKED_UPDATES else CREATE.get(kind.kind)
+    check = None if kind.key in _UNCHECKED_UPDATES else CREATE.get(kind.key)
     return causes + check(obj) if check else causes
 
 
 def validate_view(kind: Kind, obj: Obj, old: Obj, subresource: str) -> Causes:
     """Every field that is wrong with a client's write to /status or /finalize."""
+    if kind.custom is not None:
+        return custom_objects.validate_status(kind, obj, old)
     causes = meta.common(obj["metadata"], "metadata")
     if subresource == "finalize":
         return causes + objects.namespace_finalizers(obj, "spec.finalizers[{}]")
-    check = statuses.STATUS.get(kind.kind)
+    check = statuses.STATUS.get(kind.key)
     return causes + check(obj, old) if check else causes

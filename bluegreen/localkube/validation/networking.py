@@ -11,13 +11,16 @@ from bluegreen.localkube.validation.fields import (
     Obj,
     each_invalid,
     forbidden,
+    immutable,
     invalid,
     not_supported,
     required,
+    too_long,
 )
 
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _BAD_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
+_LONGEST_CONTROLLER = 250
 _BAD_AT_END = ("/..", "/.")
 
 
@@ -54,6 +57,26 @@ def ingress(obj: Obj) -> Causes:
         name = spec["ingressClassName"]
         causes += each_invalid("spec.ingressClassName", name, names.subdomain(name))
     return causes
+
+
+def ingress_class(obj: Obj) -> Causes:
+    """An IngressClass: a controller's name with a domain."""
+    controller, path = obj["spec"].get("controller") or "", "spec.controller"
+    if len(controller) > _LONGEST_CONTROLLER:
+        return [too_long(path, _LONGEST_CONTROLLER)]
+    domain, slash, rest = controller.partition("/")
+    if not controller:
+        return [required(path)]
+    if not slash or not domain or not rest:
+        return [invalid(path, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return each_invalid(path, domain, names.subdomain(domain))
+
+
+def ingress_class_update(obj: Obj, old: Obj) -> Causes:
+    """A changed IngressClass, whose controller stays."""
+    return immutable("spec.controller", obj["spec"].get("controller"), old["spec"].get("controller")) + ingress_class(
+        obj
+    )
 
 
 def ingress_update(obj: Obj, _: Obj) -> Causes:
