@@ -136,11 +136,17 @@ class Access:
         hosts = [str(entry.get("ip") or entry.get("hostname")) for entry in balancers]
         found = [Address(host, port["port"], LOAD_BALANCER) for host in hosts]
         if port.get("nodePort"):
-            found += [Address(host, port["nodePort"], NODE_PORT) for host in self._nodes[:1]]
+            found += self._node_ports(int(port["nodePort"]))
         cluster = service["spec"].get("clusterIP")
         if cluster and cluster != "None" and (self._direct(cluster) or self._settings.access == CLUSTER):
             found.append(Address(cluster, port["port"], CLUSTER))
         return [_openable(address) for address in found]
+
+    def _node_ports(self, number: int) -> list[Address]:
+        """Where a NodePort answers: at this machine where the node is a container that publishes it, else at a node."""
+        if number in self._kube.published:
+            return [Address(*self._kube.published[number], NODE_PORT)]
+        return [Address(host, number, NODE_PORT) for host in self._nodes[:1]]
 
     def _forwarded(self, forward: Forward) -> Address:
         host, port = self._forwards.open(forward)

@@ -123,9 +123,11 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     up.add_argument("--audit", action="store_true", help="write a line for each request to its audit log")
     up.add_argument("--allocatable-cpu", default="", metavar="QUANTITY", help="CPU its node offers to pods")
     up.add_argument("--allocatable-memory", default="", metavar="QUANTITY", help="memory its node offers to pods")
-    _cluster_command(commands, "status", cluster_status, "what runs, where, and what it does not emulate")
-    _cluster_command(commands, "down", cluster_down, "end it with all its pods; its objects stay")
-    _cluster_command(commands, "kubeconfig", cluster_kubeconfig, "print the path of its kubeconfig")
+    status_ = _cluster_command(commands, "status", cluster_status, "what runs, where, and what it does not emulate")
+    down = _cluster_command(commands, "down", cluster_down, "end it with all its pods; its objects stay")
+    kubeconfig = _cluster_command(commands, "kubeconfig", cluster_kubeconfig, "print the path of its kubeconfig")
+    for one in (up, status_, down, kubeconfig):
+        one.add_argument("--kind", action="store_true", help="the kind cluster instead; down deletes all of it")
     images = commands.add_parser("image", help="its images: local programs").add_subparsers(required=True)
     add = _cluster_command(images, "add", image_add, "register a local program as an image")
     add.add_argument("ref", metavar="REF", help="the image's reference, for example team/service:v1")
@@ -145,6 +147,8 @@ def _cluster_command(commands, name: str, command: Command, help_: str) -> argpa
 # -- the embedded cluster --------------------------------------------------------------------------------------------
 def cluster_up(arguments: Arguments) -> int:
     """``cluster up``."""
+    if arguments.kind:
+        return kind_up()
     from bluegreen import localkube
 
     options = localkube.Options(arguments.allocatable_cpu, arguments.allocatable_memory, audit=arguments.audit)
@@ -161,6 +165,18 @@ def cluster_up(arguments: Arguments) -> int:
         print(f"Missing here: {sentence}")
     print(f"Use it:  export KUBECONFIG={cluster.kubeconfig}")
     print(f"Stop it: bluegreen cluster down{_name_option(cluster.name)}")
+    return OK
+
+
+def kind_up() -> int:
+    """``cluster up --kind``: made as a release with CLUSTER=kind makes it."""
+    from bluegreen import kindcluster, settings
+
+    chosen = settings.load(os.environ, {"CLUSTER": settings.KIND}, Path(".env"))
+    ports = [port for port in (chosen.node_port, chosen.preview_node_port) if port]
+    cluster = kindcluster.start(ports, chosen.kind_node_image)
+    print(cluster.note or kindcluster.status())
+    print(f"Use it:  export KUBECONFIG={cluster.kubeconfig}")
     return OK
 
 
@@ -189,6 +205,11 @@ def _name_option(name: str) -> str:
 
 def cluster_status(arguments: Arguments) -> int:
     """``cluster status``."""
+    if arguments.kind:
+        from bluegreen import kindcluster
+
+        print(kindcluster.status())
+        return OK
     from bluegreen import localkube
 
     cluster = localkube.find(arguments.name)
@@ -229,6 +250,11 @@ def _state(name: str) -> str:
 
 def cluster_down(arguments: Arguments) -> int:
     """``cluster down``."""
+    if arguments.kind:
+        from bluegreen import kindcluster
+
+        print(f"The kind cluster {kindcluster.NAME} {'is deleted' if kindcluster.stop() else 'was not there'}.")
+        return OK
     from bluegreen import localkube
 
     ran = localkube.stop(arguments.name)
@@ -238,6 +264,11 @@ def cluster_down(arguments: Arguments) -> int:
 
 def cluster_kubeconfig(arguments: Arguments) -> int:
     """``cluster kubeconfig``."""
+    if arguments.kind:
+        from bluegreen import kindcluster
+
+        print(kindcluster.kubeconfig())
+        return OK
     from bluegreen import localkube
 
     cluster = localkube.find(arguments.name)

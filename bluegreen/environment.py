@@ -62,7 +62,7 @@ def bring_all_about(kube: Kube, wanted: list[Obj]) -> list[str]:
 
 
 def ensure(kube: Kube, settings: Settings) -> None:
-    """What a release needs before it starts: on the embedded cluster it is set up, elsewhere it must be there.
+    """What a release needs before it starts: on a cluster of the harness' own it is set up, elsewhere it must be there.
 
     On a named cluster this writes nothing at all. Raises ``CannotStartError`` with what is missing.
     """
@@ -72,14 +72,14 @@ def ensure(kube: Kube, settings: Settings) -> None:
 def check(kube: Kube, settings: Settings) -> list[Obj]:
     """Find out, without changing anything, whether a release can start; returns what has to be applied first.
 
-    That is nothing on a named cluster, and on the embedded one nothing when all is as it should be. Raises
+    That is nothing on a named cluster, and on the harness' own ones nothing when all is as it should be. Raises
     ``InputError`` for manifests that will not do and ``CannotStartError`` with what is missing.
     """
     namespace = _living_namespace(kube, settings)
     pairs = _wanted(settings)
     wanted = [obj for _, obj in pairs]
     live = _live(kube, wanted, namespace)
-    if settings.embedded and not all(_key(obj) in live and fits(obj, live[_key(obj)]) for obj in wanted):
+    if settings.own_cluster and not all(_key(obj) in live and fits(obj, live[_key(obj)]) for obj in wanted):
         _try_out(kube, settings, pairs, namespace)
         _require_secrets(kube, settings, known={_key(obj): True for obj in wanted})
         return wanted

@@ -61,6 +61,7 @@ GRACE_S = 5
 COMPUTED: dict[str, str] = {
     "COLOUR": "blue or green, in the manifests that exist once for each",
     "PREVIEW_SERVICE_NAME": "SERVICE_NAME-preview",
+    "PREVIEW_SERVICE_TYPE": "ClusterIP, or NodePort with PREVIEW_NODE_PORT",
     "HTTP_PORT": "the port of HEALTH_CHECK_URL",
     "HEALTH_PATH": "the path of HEALTH_CHECK_URL",
     "HEALTH_BASE": "that path without its last part: ${HEALTH_BASE}/ready, ${HEALTH_BASE}/live",
@@ -148,6 +149,7 @@ def _values(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str
     values: dict[str, Any] = {s.name: getattr(settings, s.attribute) for s in SETTINGS}
     values |= {
         "PREVIEW_SERVICE_NAME": settings.preview_service_name,
+        "PREVIEW_SERVICE_TYPE": settings.preview_service_type,
         "HTTP_PORT": settings.health_port,
         "HEALTH_PATH": settings.health_path,
         "HEALTH_BASE": settings.health_base,

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bluegreen import grammar, localkube, registry
+from bluegreen import grammar, kindcluster, localkube, registry
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError
 from bluegreen.kube import Kube, KubeError
 from bluegreen.plan import plan_of
 from bluegreen.registry import AccessRefusedError, Credential, Found, RegistryError, UnansweredError
-from bluegreen.settings import Settings
+from bluegreen.settings import KIND, Settings
 
 Obj = dict[str, Any]
 
@@ -54,6 +54,8 @@ def look(kube: Kube, settings: Settings, reference: str = "", pod: Obj | None = 
         return Image(reference, State.NOT_ASKED, f"{reference}: its registry was not asked (PIN_IMAGE=off)")
     if settings.pin_image == AUTO and localkube.is_embedded(kube.raw("/version").get("gitVersion", "")):
         return Image(reference, State.NOT_ASKED, f"{reference}: not asked, the embedded cluster's images have none")
+    if settings.pin_image == AUTO and settings.cluster == KIND and kindcluster.brings(reference):
+        return Image(reference, State.NOT_ASKED, f"{reference}: not asked, kind's node gets it from this machine")
     location = registry.locate(grammar.parse_image(reference))
     credentials, remarks = pull_secrets(kube, pod if pod is not None else pods_of(settings)[0])
     try:

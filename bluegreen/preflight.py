@@ -36,7 +36,7 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     ``epoch`` is the id of the release that asks. Raises ``InputError`` and ``CannotStartError``; nothing was changed.
     """
     thresholds.load(settings)
-    if not settings.embedded:
+    if not settings.own_cluster:
         _require_permissions(kube, settings)
     deployments = Deployments(kube, settings, epoch)
     for name in deployments.plan.names:

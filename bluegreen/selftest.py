@@ -32,10 +32,10 @@ class Finding:
 
 
 def image_of(settings: Settings) -> str:
-    """The known-bad image: SELFTEST_IMAGE, or the sample's on the embedded cluster. Raises InputError."""
+    """The known-bad image: SELFTEST_IMAGE, or the sample's on a cluster of the harness' own. Raises InputError."""
     if settings.selftest_image:
         return settings.selftest_image
-    if settings.embedded:
+    if settings.own_cluster:
         return EMBEDDED_BAD_IMAGE
     raise InputError(
         [

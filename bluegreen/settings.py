@@ -23,6 +23,10 @@ from bluegreen.errors import InputError, Mistake
 from bluegreen.grammar import Parse, Refused
 
 LOCAL = "local"
+KIND = "kind"
+
+KIND_NODE_PORT, KIND_PREVIEW_NODE_PORT = 30080, 30081
+"""A choice: NODE_PORT and PREVIEW_NODE_PORT on kind, within Kubernetes' own range of 30000 to 32767."""
 """The value of CLUSTER that means the embedded cluster."""
 
 LOCAL_IMAGE = "gremlinsai/backend:v1.0.0"
@@ -72,16 +76,23 @@ SETTINGS: tuple[Setting, ...] = (
         "DOCKER_IMAGE",
         grammar.image,
         None,
-        f"The image to release. Required, except on the embedded cluster, where it is {LOCAL_IMAGE}.",
+        f"The image to release. Required, except on the embedded cluster and kind, where it is {LOCAL_IMAGE}.",
         "REFERENCE",
     ),
     Setting(
         "CLUSTER",
         grammar.text,
         LOCAL,
-        "Where to release: local (the embedded cluster, started when it does not run), kind, in-cluster "
-        "(the service account of the pod this runs in), or a context of the kubeconfig.",
+        "Where to release: local (the embedded cluster, started when it does not run), kind (made when it is not "
+        "there), in-cluster (the service account of the pod this runs in), or a context of the kubeconfig.",
         "CONTEXT",
+    ),
+    Setting(
+        "KIND_NODE_IMAGE",
+        grammar.text,
+        "",
+        "The image of kind's node, and so its version of Kubernetes: kindest/node:VERSION; kind's own choice.",
+        "REFERENCE",
     ),
     Setting("KUBECONFIG", grammar.text, None, "The kubeconfig files, as kubectl takes them; ~/.kube/config.", "PATH"),
     Setting("NAMESPACE", grammar.namespace, "gremlinsai", "The namespace of the application.", "NAME"),
@@ -429,6 +440,20 @@ SETTINGS: tuple[Setting, ...] = (
         "WORD",
     ),
     Setting(
+        "NODE_PORT",
+        grammar.whole(1, 65535, 30080),
+        None,
+        "The NodePort of the live Service's first port; the cluster's own choice, and 30080 on kind.",
+        "PORT",
+    ),
+    Setting(
+        "PREVIEW_NODE_PORT",
+        grammar.whole(1, 65535, 30080),
+        None,
+        "Publishes the preview Service at this NodePort; it is inside the cluster only otherwise, and 30081 on kind.",
+        "PORT",
+    ),
+    Setting(
         "MIGRATION",
         grammar.file,
         None,
@@ -565,6 +590,7 @@ class Settings:
 
     docker_image: str
     cluster: str
+    kind_node_image: str
     kubeconfig: str
     namespace: str
     app_name: str
@@ -625,6 +651,8 @@ class Settings:
     pin_image: str
     manifests: Path | None
     access: str
+    node_port: int | None
+    preview_node_port: int | None
     migration: Path | None
     migration_timeout: float
     migration_job: str
@@ -663,6 +691,16 @@ class Settings:
     def embedded(self) -> bool:
         """Whether the embedded cluster was asked for: the only one a release may set up by itself."""
         return self.cluster == LOCAL
+
+    @property
+    def own_cluster(self) -> bool:
+        """Whether the cluster is one that the harness makes itself: a release may set up there what it needs."""
+        return self.cluster in (LOCAL, KIND)
+
+    @property
+    def preview_service_type(self) -> str:
+        """ClusterIP: unreleased code is not published; NodePort where PREVIEW_NODE_PORT asks for it."""
+        return "NodePort" if self.preview_node_port else "ClusterIP"
 
     @property
     def preview_service_name(self) -> str:
@@ -791,8 +829,11 @@ def _nothing(setting: Setting) -> Any:
 def _derive(values: dict[str, Any]) -> None:
     """Fill in the defaults that follow from other settings."""
     v = values
-    if not v["docker_image"] and v["cluster"] == LOCAL:
+    if not v["docker_image"] and v["cluster"] in (LOCAL, KIND):
         v["docker_image"] = LOCAL_IMAGE
+    if v["cluster"] == KIND:
+        v["node_port"] = v["node_port"] or KIND_NODE_PORT
+        v["preview_node_port"] = v["preview_node_port"] or KIND_PREVIEW_NODE_PORT
     v["network_test_image"] = v["network_test_image"] or v["docker_image"]
     if v["min_replicas"] is None:
         v["min_replicas"] = min(3, v["replicas"], v["max_replicas"] or 3)

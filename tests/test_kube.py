@@ -592,12 +592,10 @@ def test_a_context_without_a_cluster_is_named(tmp_path: Path) -> None:
         connect(named(file, "half"))
 
 
-def test_kind_is_looked_up_by_its_contexts(kubeconfig: Path, api: FaultyApi) -> None:
-    with pytest.raises(InputError, match="kind create cluster"):
-        connect(named(kubeconfig, "kind"))
+def test_a_kind_cluster_of_the_users_is_a_context_like_any_other(kubeconfig: Path, api: FaultyApi) -> None:
     kubeconfig.write_text(kubeconfig.read_text().replace("staging", "kind-kind"))
     api.put("/version", {"gitVersion": "v1.34.0"})
-    assert connect(named(kubeconfig, "kind")).context == "kind-kind"
+    assert connect(named(kubeconfig, "kind-kind")).context == "kind-kind"
 
 
 def test_in_cluster_needs_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,9 @@ from bluegreen.kube.client import Kube
 from bluegreen.kube.errors import KubeError, Unauthorized
 from bluegreen.kube.retry import RetryPolicy
 from bluegreen.kube.transport import Transport
-from bluegreen.settings import LOCAL, Settings
+from bluegreen.settings import KIND, LOCAL, Settings
 
-KIND = "kind"
 IN_CLUSTER = "in-cluster"
-KIND_CONTEXTS = ("kind-bluegreen", "kind-kind")
 
 OLDEST = (1, 29)
 """The oldest server that is released onto. A choice: what older ones do was never looked at, and none is maintained."""
@@ -28,11 +26,13 @@ FIRST_CONTACT = RetryPolicy(attempts=4, total_s=10.0)
 
 
 def connect(settings: Settings) -> Kube:
-    """The cluster that CLUSTER names; the embedded one is started when it does not run.
+    """The cluster that CLUSTER names; the embedded one is started when it does not run, kind's made if it is not there.
 
     Raises ``InputError`` for a context that is not there and ``CannotStartError`` for a cluster that does not answer.
     """
     notes: list[str] = []
+    if settings.cluster == KIND:
+        return _checked(_kind(settings), settings)
     if settings.cluster == LOCAL:
         kubeconfig, context = _embedded(notes)
     elif settings.cluster == IN_CLUSTER:
@@ -64,17 +64,13 @@ def contexts(kubeconfig: str) -> list[str]:
 
 def _context(cluster: str, kubeconfig: str) -> str:
     known = contexts(kubeconfig)
-    wanted = KIND_CONTEXTS if cluster == KIND else (cluster,)
-    for context in wanted:
-        if context in known:
-            return context
+    if cluster in known:
+        return cluster
     listed = f"Known contexts: {', '.join(known)}." if known else "It knows no context at all."
     if not any(Path(path).expanduser().exists() for path in kubeconfig.split(os.pathsep) if path):
         listed = "There is no such file."
-    remedy = {KIND: "Create the cluster first: kind create cluster --name bluegreen."}.get(
-        cluster, "Name one of them with CLUSTER, choose the kubeconfig with KUBECONFIG, or use CLUSTER=local."
-    )
-    why = f"{kubeconfig} has no context {' or '.join(wanted)}. {listed}"
+    remedy = "Name one of them with CLUSTER, choose the kubeconfig with KUBECONFIG, or use CLUSTER=local."
+    why = f"{kubeconfig} has no context {cluster}. {listed}"
     raise InputError([Mistake("CLUSTER", cluster, why, remedy)])
 
 
@@ -88,6 +84,19 @@ def _embedded(notes: list[str]) -> tuple[str, str]:
             "The embedded cluster was started by other code than is installed now: `bluegreen cluster up --restart`."
         )
     return str(cluster.kubeconfig), str(cluster.context)
+
+
+def _kind(settings: Settings) -> Kube:
+    """kind's cluster, made if it is not there; with the ports of this machine at which its Services answer."""
+    from bluegreen import kindcluster
+
+    ports = [port for port in (settings.node_port, settings.preview_node_port) if port]
+    cluster = kindcluster.start(ports, settings.kind_node_image)
+    kube = connect_handle(str(cluster.kubeconfig), cluster.context, settings.namespace)
+    kube.published = cluster.published
+    if cluster.note:
+        kube.notes.append(cluster.note)
+    return kube
 
 
 def _in_cluster(namespace: str) -> Kube:

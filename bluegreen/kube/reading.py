@@ -40,6 +40,8 @@ class Reader:
         self.kubeconfig = kubeconfig
         """The files it was made from, for ``connect_handle`` in another process; '' inside a cluster."""
         self.server_version = ""
+        self.published: Mapping[int, tuple[str, int]] = {}
+        """NodePorts that this machine answers itself, as kind's node does: each with host and port."""
         self.notes: list[str] = []
         """What a person should know about this cluster before a release, a sentence each."""
         self._newest: dict[tuple[str, str, str], int] = {}  # each object's version, as written or read: see _fresh

@@ -19,11 +19,12 @@ from typing import Any
 from bluegreen.errors import CannotStartError
 from bluegreen.localkube import faults, process
 from bluegreen.localkube.faults import FaultRefusedError
-from bluegreen.localkube.images import Image, Images
+from bluegreen.localkube.images import Image, Images, Reference, sample_fault
+from bluegreen.localkube.images import parse as parse_image
 from bluegreen.localkube.not_emulated import NOT_EMULATED
 from bluegreen.localkube.ports import UNPRIVILEGED_OFFSET
 from bluegreen.localkube.process import Options
-from bluegreen.localkube.state import DEFAULT_NAME, Record, StateDir, directory, fingerprint, names
+from bluegreen.localkube.state import DEFAULT_NAME, Record, StateDir, directory, fingerprint, home, names
 
 __all__ = [
     "DEFAULT_NAME",
@@ -33,13 +34,17 @@ __all__ = [
     "FaultRefusedError",
     "Image",
     "Options",
+    "Reference",
     "add_image",
     "find",
+    "home",
     "is_embedded",
     "list_images",
     "missing",
     "names",
+    "parse_image",
     "running",
+    "sample_fault",
     "start",
     "stop",
 ]

@@ -185,16 +185,20 @@ def _write(path: Path, images: Mapping[str, Image]) -> None:
     partial.replace(path)
 
 
+def sample_fault(reference: Reference) -> str | None:
+    """The fault of the bundled sample's image, "" for a good one; ``None`` for any other image."""
+    match = SAMPLE_TAG.fullmatch(reference.tag)
+    if reference.repository != SAMPLE or not match:
+        return None
+    return "" if match["fault"] is None else match["fault"] if match["fault"] in SAMPLE_FAULTS else None
+
+
 def _sample(reference: Reference) -> Image | None:
     """The bundled sample backend: its tag is its version, a tag that ends ``-bad-FAULT`` has that fault."""
-    match = SAMPLE_TAG.fullmatch(reference.tag)
-    if (
-        reference.repository != SAMPLE
-        or not match
-        or (match["fault"] or next(iter(SAMPLE_FAULTS))) not in SAMPLE_FAULTS
-    ):
+    fault = sample_fault(reference)
+    if fault is None:
         return None
-    env = {"SAMPLE_VERSION": reference.tag, "SAMPLE_FAULT": match["fault"] or "", **_import_path()}
+    env = {"SAMPLE_VERSION": reference.tag, "SAMPLE_FAULT": fault, **_import_path()}
     command = (sys.executable, "-m", "bluegreen.sample")
     return Image(reference, command, env, digest_of(command, env))
 

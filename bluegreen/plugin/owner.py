@@ -126,10 +126,12 @@ class Owner:
             self.abort(Outcome.HARNESS_FAILED, str(error))
 
     def _new_release(self) -> Release:
+        from bluegreen import kindcluster
         from bluegreen.intent import Intent, intended
         from bluegreen.kube import connect
         from bluegreen.pinning import pinned
         from bluegreen.release import Release
+        from bluegreen.settings import KIND
 
         self.progress(f"cluster {self.settings.cluster}")
         kube = connect(self.settings)
@@ -137,6 +139,8 @@ class Owner:
             self.progress(remark)
         intent = Intent(self.intent)
         self.settings = intended(self.settings, kube, intent)
+        if self.settings.cluster == KIND:
+            self.progress(kindcluster.bring_image(self.settings.docker_image))
         if intent is Intent.RELEASE:  # what served before, or was refused, is named as it was deployed
             self.settings, said = pinned(kube, self.settings)
             self.progress(said)

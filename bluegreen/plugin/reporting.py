@@ -37,6 +37,7 @@ HEADLINES = {
 
 
 STAYS_UP = "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down"
+KIND_STAYS = "the kind cluster stays for the next run; remove it with: bluegreen cluster down --kind"
 
 
 class Reporting:
@@ -163,8 +164,8 @@ class Reporting:
             text = f"{record['colour_before']} stays at full size until {until}: `bluegreen rollback` is one patch"
             lines += [("old", text), ("", "afterwards retire it: `bluegreen retire --wait`, or the next release does")]
         lines.append(("report", str(_shown(self.final_dir / "report.html"))))
-        if self.settings.embedded:
-            lines.append(("cluster", STAYS_UP))
+        if self.settings.own_cluster:
+            lines.append(("cluster", STAYS_UP if self.settings.embedded else KIND_STAYS))
         return lines
 
 

@@ -382,7 +382,6 @@ LOST: tuple[Lost, ...] = (
         "context without a user", "an entry is missing", Place.no_user, ("CLUSTER=", "is not in the kubeconfig", "Mend")
     ),
     Lost("login program missing", "exec names no program", Place.no_program, ("no-such-login", "not on PATH", "Mend")),
-    Lost("kind without a cluster", "none was made", Place.kind, ("CLUSTER='kind'", "kind create cluster")),
     Lost(
         "in-cluster outside a pod", "there is no account", Place.in_cluster, ("CLUSTER='in-cluster'", "Name a context")
     ),

@@ -148,10 +148,6 @@ class Place:
         }
         return self.settings(self.config(user={"exec": program}))
 
-    def kind(self) -> dict[str, str]:
-        """A kubeconfig without a cluster of kind's."""
-        return self.settings(self.good, "kind")
-
     def in_cluster(self) -> dict[str, str]:
         """This process runs in no pod."""
         return {"CLUSTER": "in-cluster"}
