@@ -45,7 +45,10 @@ NOT_EMULATED: tuple[Gap, ...] = (
     Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
     Gap("Pod priority and preemption", "stored: a pod that does not fit waits, and nobody makes room for it."),
     Gap("Autoscaling by custom or external metrics", "the autoscaler says that no such API is registered."),
-    Gap("PersistentVolumeClaims and CSI", "not served; a pod that asks for one waits with FailedMount and says why."),
+    Gap(
+        "PersistentVolumeClaims and CSI",
+        "not served; a pod that asks for one stays unscheduled, as where its claim is missing.",
+    ),
     Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
     Gap("kubectl attach -i", "refused: output is attached to, input is not."),
     Gap(

@@ -267,6 +267,13 @@ def test_a_patch_to_something_else_is_invalid(api: httpx.Client, change: dict[st
     assert set(answer.json()["details"]) == {"causes"}
 
 
+@pytest.mark.parametrize(("version", "code"), [("policy/v1", 404), ("policy/v1beta1", 404), ("policy/v2", 400)])
+def test_an_eviction_may_say_its_older_version(api: httpx.Client, version: str, code: int) -> None:
+    """EvictionREST.AcceptsGroupVersion."""
+    asked = {"apiVersion": version, "kind": "Eviction", "metadata": {"name": "nobody"}}
+    assert api.post("/api/v1/namespaces/default/pods/nobody/eviction", json=asked).status_code == code
+
+
 def test_a_scale_is_decoded_as_what_it_is(api: httpx.Client) -> None:
     """A PUT of another kind does not convert; a patch of what a Scale has not is warned of, or refused when strict."""
     api.post(DEPLOYMENTS, json=deployment("scaled"))

@@ -57,6 +57,9 @@ class Misfit:
 
 def misfit(pod: Obj, state: NodeState, all_states: Sequence[NodeState]) -> Misfit | None:
     """The first rule that keeps a pod off a node, in the order in which the scheduler asks."""
+    claim = _missing_claim(pod)
+    if claim:
+        return Misfit((claim,))
     for rule in _RULES:
         found = rule(pod, state, all_states)
         if found:
@@ -68,6 +71,10 @@ def refusal(pod: Obj, states: Sequence[NodeState]) -> str:
     """The sentence that says why a pod fits nowhere."""
     if not states:
         return NO_NODES
+    claim = _missing_claim(pod)
+    if claim:
+        nobody = _histogram(len(states), Counter({_NOT_HELPFUL: len(states)}))
+        return f"0/{len(states)} nodes are available: {claim}. {_NO_CLAIMS}, preemption: {nobody}"
     misfits = [found for found in (misfit(pod, state, states) for state in states) if found]
     reasons = Counter(reason for found in misfits for reason in found.reasons)
     victims = Counter(_NO_VICTIMS if found.evictable else _NOT_HELPFUL for found in misfits)
@@ -100,6 +107,17 @@ def _used_share(state: NodeState, wanted: Amounts) -> float:
         if state.allocatable(resource)
     ]
     return sum(shares)
+
+
+def _missing_claim(pod: Obj) -> str:
+    """The claim that keeps a pod off every node: claims are not served, so whichever a pod names is not there."""
+    for volume in pod["spec"].get("volumes") or ():
+        if "persistentVolumeClaim" in volume:
+            return f'persistentvolumeclaim "{volume["persistentVolumeClaim"]["claimName"]}" not found'
+        if "ephemeral" in volume:
+            name = f"{pod['metadata']['name']}-{volume['name']}"
+            return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+    return ""
 
 
 # -- rules, in the scheduler's order ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from bluegreen.localkube.controllers.pods import is_active, is_deleting, is_fini
 
 Obj = dict[str, Any]
 
+_OWN_NAME = "kubernetes.io/job-controller"
 FINALIZER = "batch.kubernetes.io/job-tracking"
 """Holds a pod until its Job has counted it."""
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 10.0, 600.0
@@ -38,6 +39,11 @@ def is_over(job: Obj) -> bool:
     """Whether a Job has completed or failed for good."""
     conditions = (job.get("status") or {}).get("conditions")
     return is_true(conditions, "Complete") or is_true(conditions, "Failed")
+
+
+def is_anothers(job: Obj) -> bool:
+    """Whether another controller is to run the Job; its spec and its status are left to that one."""
+    return job["spec"].get("managedBy", _OWN_NAME) != _OWN_NAME
 
 
 def is_indexed(job: Obj) -> bool:

@@ -51,6 +51,8 @@ class Jobs:
             return None
         if rules.is_over(job):
             return self._remove_in_time(job)
+        if rules.is_anothers(job):
+            return None
         return _Pass(self.context, job).run()
 
     def _adopters(self, pod: Obj) -> list[Key]:

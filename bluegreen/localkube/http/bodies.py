@@ -137,6 +137,10 @@ def _summary(body: bytes) -> str:
     return (cut.decode(errors="replace") if body.startswith(b"{") else cut.hex()) + more
 
 
+_OLDER_VERSIONS = {"Eviction": ("policy/v1beta1", "Eviction")}
+"""What some kinds may also say they are."""
+
+
 def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
     """400 for an object that says it is something else; apiVersion and kind may be left out."""
     given_version, given_kind = obj.get("apiVersion"), obj.get("kind")
@@ -145,7 +149,7 @@ def check_type(kind_name: str, api_version: str, obj: Obj) -> None:
             why = f"json: cannot unmarshal {GO_TYPES[type(value)]} into Go struct field .{key} of type string"
             raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {why}", orjson.dumps(obj))
     stated_version, stated_kind = given_version or api_version, given_kind or kind_name
-    if (stated_version, stated_kind) == (api_version, kind_name):
+    if (stated_version, stated_kind) in ((api_version, kind_name), _OLDER_VERSIONS.get(kind_name)):
         return
     head = f'{stated_kind} in version "{stated_version.rpartition("/")[2]}" cannot be handled as a {kind_name}'
     known = KINDS.get(stated_kind)

@@ -53,6 +53,14 @@ def test_completes_with_its_pod(cluster: Cluster) -> None:
     assert [reason for reason, _ in cluster.events("Job")] == ["SuccessfulCreate", "Completed"]
 
 
+def test_one_that_another_controller_runs_is_left_alone(cluster: Cluster) -> None:
+    cluster.create("Job", job(managedBy="example.com/queue"))
+    cluster.create("Job", job("own", managedBy="kubernetes.io/job-controller"))
+    assert names(cluster.list("Job")) == ["j", "own"]
+    assert [pod["metadata"]["labels"]["job-name"] for pod in cluster.list("Pod")] == ["own"]
+    assert status(cluster) == {}
+
+
 def test_fails_at_its_limit_of_retries(cluster: Cluster) -> None:
     cluster.create("Job", job(backoffLimit=0))
     cluster.pods.end(running(cluster)[0], "Failed")

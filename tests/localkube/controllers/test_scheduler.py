@@ -104,6 +104,21 @@ def test_a_node_that_is_not_ready(cluster: Cluster) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("volume", "words"),
+    [
+        ({"persistentVolumeClaim": {"claimName": "data"}}, 'persistentvolumeclaim "data" not found'),
+        (
+            {"ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"]}}}},
+            'waiting for ephemeral volume controller to create the persistentvolumeclaim "p-v"',
+        ),
+    ],
+)
+def test_claims_are_not_there(cluster: Cluster, volume: dict[str, Any], words: str) -> None:
+    pod(cluster, "p", volumes=[{"name": "v", **volume}])
+    assert why(cluster, "p") == f"0/1 nodes are available: {words}. {HELPLESS}"
+
+
 def test_taints_keep_off_who_does_not_tolerate_them(cluster: Cluster) -> None:
     taints = [{"key": "team", "value": "a", "effect": "NoSchedule"}]
     cluster.merge("Node", "node", {"spec": {"taints": taints}})
