@@ -117,7 +117,8 @@ class ApiServer:
         except ApiError as error:
             return answers.refusal(error)
         except impersonation.WithoutUserError as error:
-            return answers.text(f'Internal Server Error: "{paths.clean(request.raw_path)}": {error}\n', 500)
+            # kube-apiserver answers 500 in plain text; what a client got wrong is no error of this server's.
+            return answers.refusal(bad_request(str(error)))
         except ConnectionError:
             raise
         except Exception as error:
