@@ -174,7 +174,7 @@ def kind_up() -> int:
 
     chosen = settings.load(os.environ, {"CLUSTER": settings.KIND}, Path(".env"))
     ports = [port for port in (chosen.node_port, chosen.preview_node_port) if port]
-    cluster = kindcluster.start(ports, chosen.kind_node_image)
+    cluster = kindcluster.start(ports, chosen.kind_node_image or "")
     print(cluster.note or kindcluster.status())
     print(f"Use it:  export KUBECONFIG={cluster.kubeconfig}")
     return OK

@@ -123,11 +123,11 @@ def seconds(least: float, example: int) -> Parse:
 
 
 def ratio(value: str) -> float:
-    """A share between 0 and 1."""
+    """A share above 0 and up to 1: of 0 every load test passes, whatever it found."""
     if not _DECIMAL.fullmatch(value):
         raise Refused("it is not a number.", "Write a share between 0 and 1, for example 0.95.")
-    if not 0 <= float(value) <= 1:
-        raise Refused("it is not a share between 0 and 1.", "Write 0.95 for 95 %.")
+    if not 0 < float(value) <= 1:
+        raise Refused("it is not a share above 0 and up to 1.", "Write 0.95 for 95 %.")
     return float(value)
 
 
@@ -419,9 +419,10 @@ def output_directory(value: str) -> Path:
 
 def output_file(value: str) -> Path:
     """A file that is there or can be made."""
-    path = Path(value).expanduser()
-    if path.is_dir():
-        raise Refused("it is a directory.", "Name a file.")
+    path = _path(value)
+    if path.exists() and not path.is_file():
+        raise Refused("it is a directory, a pipe or a device.", "Name an ordinary file.")
+    output_directory(str(path.parent))
     return path
 
 

@@ -89,8 +89,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "KIND_NODE_IMAGE",
-        grammar.text,
-        "",
+        grammar.image,
+        None,
         "The image of kind's node, and so its version of Kubernetes: kindest/node:VERSION; kind's own choice.",
         "REFERENCE",
     ),
@@ -590,7 +590,7 @@ class Settings:
 
     docker_image: str
     cluster: str
-    kind_node_image: str
+    kind_node_image: str | None
     kubeconfig: str
     namespace: str
     app_name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -176,6 +177,22 @@ def test_public_values_load_to_the_same_settings() -> None:
 NAMES = [s.name for s in SETTINGS if s.name not in ("MANIFESTS", "REPORTS_DIR")]
 
 
+HOSTILE = (
+    "a" * 5000,
+    "/" + "a" * 300,
+    "/dev/zero",
+    "/dev/null",
+    "..",
+    "~nobody-at-all/x",
+    "9" * 400,
+    "1e999",
+    "nan",
+    "١٢",
+    "-",
+)
+"""Texts that a file system, a number or a name cannot hold, or should not."""
+
+
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=30), max_size=4))
 def test_any_text_gives_settings_or_a_complete_message(env: dict[str, str]) -> None:
     try:
@@ -186,6 +203,13 @@ def test_any_text_gives_settings_or_a_complete_message(env: dict[str, str]) -> N
         assert mistake.setting in {s.name for s in SETTINGS}
         assert mistake.why
         assert mistake.remedy
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_taken_or_refused_in_words_by_every_setting(text: str) -> None:
+    for setting in SETTINGS:
+        with contextlib.suppress(InputError):
+            load({setting.name: text})
 
 
 @given(st.text(alphabet="abzAZ019._-/:@ ", max_size=40))

@@ -91,7 +91,7 @@ def _kind(settings: Settings) -> Kube:
     from bluegreen import kindcluster
 
     ports = [port for port in (settings.node_port, settings.preview_node_port) if port]
-    cluster = kindcluster.start(ports, settings.kind_node_image)
+    cluster = kindcluster.start(ports, settings.kind_node_image or "")
     kube = connect_handle(str(cluster.kubeconfig), cluster.context, settings.namespace)
     kube.published = cluster.published
     if cluster.note:

@@ -43,7 +43,7 @@ def is_over(job: Obj) -> bool:
 
 def is_anothers(job: Obj) -> bool:
     """Whether another controller is to run the Job; its spec and its status are left to that one."""
-    return job["spec"].get("managedBy", _OWN_NAME) != _OWN_NAME
+    return bool(job["spec"].get("managedBy", _OWN_NAME) != _OWN_NAME)
 
 
 def is_indexed(job: Obj) -> bool:
