@@ -6,25 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen import cli, cluster_faults, localkube
-from bluegreen.localkube import faults
+from bluegreen import cli, localkube
+from bluegreen.cli import faults
+from bluegreen.localkube.faults import KINDS
 
 
 def test_a_value_alone_is_the_first_field() -> None:
-    assert cluster_faults.fields_of("requests", ["0.2", "client=a=b"]) == {"share": "0.2", "client": "a=b"}
-    assert cluster_faults.fields_of("freeze", ["shop/one"]) == {"pod": "shop/one"}
-    assert cluster_faults.fields_of("unknown", ["x"]) == {"value": "x"}
+    assert faults.fields_of("requests", ["0.2", "client=a=b"]) == {"share": "0.2", "client": "a=b"}
+    assert faults.fields_of("freeze", ["shop/one"]) == {"pod": "shop/one"}
+    assert faults.fields_of("unknown", ["x"]) == {"value": "x"}
 
 
 def test_help_lists_every_fault_and_field() -> None:
-    text = cluster_faults.described()
-    for name, kind in faults.KINDS.items():
+    text = faults.described()
+    for name, kind in KINDS.items():
         assert f"  {name} " in text
         assert all(f"{each.name}=" in text for each in kind.all_fields)
 
 
 def test_the_documentation_holds_what_help_says() -> None:
-    assert cluster_faults.described() in (Path(__file__).parents[1] / "docs" / "faults.md").read_text()
+    assert faults.described() in (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
 
 
 def test_faults_are_set_listed_and_cleared(

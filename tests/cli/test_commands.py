@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen import cli, localkube
+from bluegreen.cli import arguments
 from bluegreen.errors import CannotStartError, HarnessError, InputError, Mistake, NeedsPersonError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -130,7 +131,7 @@ def test_every_error_has_its_exit_code_and_its_remedy(
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setitem(cli.RELEASE_COMMANDS, "status", (fail, "fails"))
+    monkeypatch.setitem(arguments.RELEASE_COMMANDS, "status", (fail, "fails"))
     assert run("status") == (code, "", f"bluegreen: {error}\n")
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from bluegreen.errors import CannotStartError
-from bluegreen.localkube import faults
+from bluegreen.localkube import faults as known
 
 if TYPE_CHECKING:
     from bluegreen.localkube import Cluster
@@ -42,14 +42,14 @@ def add(commands: Any, add_command: Add) -> None:
 def described() -> str:
     """Every fault with its fields, for --help."""
     lines = ["faults:"]
-    for name, kind in faults.KINDS.items():
+    for name, kind in known.KINDS.items():
         lines += [f"  {name:<10} {kind.meaning}", *_fields(kind.fields)]
-    first = next(kind for kind in faults.KINDS.values() if kind.selective)
+    first = next(kind for kind in known.KINDS.values() if kind.selective)
     lines += ["", "fields of those that strike requests:", *_fields(first.all_fields[len(first.fields) :])]
     return "\n".join([*lines, "", "More: name=NAME, to set several of these at once. All end with the cluster."])
 
 
-def _fields(fields: Iterable[faults.Field]) -> list[str]:
+def _fields(fields: Iterable[known.Field]) -> list[str]:
     lines = []
     for each in fields:
         at_rest = each.default in (None, "", []) or each.name == "seed" or isinstance(each.default, list)
@@ -63,8 +63,8 @@ def _fields(fields: Iterable[faults.Field]) -> list[str]:
 
 def fields_of(kind: str, given: Iterable[str]) -> dict[str, str]:
     """``FIELD=VALUE`` as a dictionary; a value alone is the kind's first field."""
-    known = faults.KINDS.get(kind)
-    first = known.fields[0].name if known and known.fields else "value"
+    listed = known.KINDS.get(kind)
+    first = listed.fields[0].name if listed and listed.fields else "value"
     pairs = (text.partition("=") for text in given)
     return {(name if equals else first): (value if equals else name) for name, equals, value in pairs}
 
@@ -85,7 +85,7 @@ def status(cluster: Cluster) -> list[str]:
     """What ``cluster status`` says of faults: nothing when none is set."""
     try:
         return [f"  {'fault:':<12} {sentence(fault)}" for fault in cluster.faults()]
-    except faults.FaultRefusedError:  # a cluster of other code, or one that just ends
+    except known.FaultRefusedError:  # a cluster of other code, or one that just ends
         return []
 
 
@@ -94,7 +94,7 @@ def set_fault(arguments: argparse.Namespace) -> int:
     """``cluster fault set``."""
     fields = fields_of(arguments.kind, arguments.fields)
     fault = _cluster(arguments.name).set_fault(arguments.kind, fields.pop("name", ""), **fields)
-    lasting = faults.KINDS[arguments.kind].lasting
+    lasting = known.KINDS[arguments.kind].lasting
     print(sentence(fault) if lasting else f"Done: {sentence(fault)}")
     if lasting:
         print(f"End it: bluegreen cluster fault clear {fault['name']}{_option(arguments.name)}")
