@@ -17,7 +17,8 @@ REQUESTS = 5
 
 
 def test_pods_are_annotated_for_scraping(target: Target) -> None:
-    gate.require([check for pod in target.pods() for check in gate.scrape_annotations(pod, target.metrics_path())])
+    path = target.metrics_path()
+    gate.require([check for pod in target.pods() for check in gate.scrape_annotations(pod, path)])
 
 
 def test_every_pods_metrics_have_the_right_types(target: Target, settings: Settings, note: Any) -> None:

@@ -89,9 +89,9 @@ def test_every_ready_pod_is_in_the_endpoint_slices(target: Target) -> None:
 
 
 def test_every_pod_answers_on_each_port(target: Target, settings: Settings) -> None:
-    checks = []
+    checks, ports = [], [port["name"] for port in target.plain_ports()]
     for pod in target.pods():
-        for port in (port["name"] for port in target.plain_ports()):
+        for port in ports:
             status, problem = status_of(target, pod, port, settings.health_path)
             checks += gate.answered(port, status, f"Pod {pod['metadata']['name']}", problem)
     gate.require(checks)
