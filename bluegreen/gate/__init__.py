@@ -18,6 +18,7 @@ from bluegreen.gate.monitoring import counted, families, histograms, no_server_e
 from bluegreen.gate.network import admitted, answered, endpoints, kept_open, reached_every_pod, resolves
 from bluegreen.gate.objects import (
     autoscaler,
+    available,
     disruption_budget,
     image,
     pods_ready,
@@ -40,6 +41,7 @@ __all__ = [
     "admitted",
     "answered",
     "autoscaler",
+    "available",
     "compared",
     "counted",
     "disruption_budget",

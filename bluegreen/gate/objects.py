@@ -54,6 +54,12 @@ def _why_stuck(deployment: Obj) -> str:
     return "; ".join(said) or "the Deployment gives no reason"
 
 
+def available(deployment: str, found: bool, reason: str) -> list[Check]:
+    """The Deployment was Available in time; ``reason``: why it was not."""
+    why = f"Deployment {deployment} did not become available: {reason}"
+    return [Check.that(f"Deployment {deployment}", found, found, "available in time", why)]
+
+
 def pods_ready(pods: Sequence[Obj], wanted: int) -> list[Check]:
     """There are at least ``wanted`` pods, each ready, never restarted, and waiting for nothing."""
     few = f"{len(pods)} pods are there, and {wanted} are wanted."
@@ -69,13 +75,15 @@ def _pod_ready(pod: Obj) -> list[Check]:
     waiting = [_waits(c) for c in containers if c.get("state", {}).get("waiting")]
     unscheduled = conditions.get("PodScheduled", {}).get("message", "")
     why = "; ".join(filter(None, [*waiting, unscheduled, ready.get("message", "")]))
+    is_ready = ready.get("status") == "True"
     return [
         Check.equal(f"{title}: ready", ready.get("status", "False"), "True", why or "its readiness probe fails"),
         *(
             Check.equal(f"{title}: restarts of {c['name']}", c.get("restartCount", 0), 0, _last_end(c))
             for c in containers
         ),
-        Check.equal(f"{title}: waiting", ", ".join(waiting) or "for nothing", "for nothing"),
+        # of one that is not ready the first check says so
+        Check.that(f"{title}: waiting", not (is_ready and waiting), waiting, "no container waits", f"{title}: {why}."),
     ]
 
 

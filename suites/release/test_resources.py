@@ -21,7 +21,8 @@ def resources(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 def test_the_candidate_became_available(target: Target) -> None:
-    assert target.release.available, target.release.unavailable_reason
+    release = target.release
+    gate.require(gate.available(release.deployment, release.available, release.unavailable_reason))
 
 
 def test_the_image_is_exactly_the_one_asked_for(target: Target) -> None:
