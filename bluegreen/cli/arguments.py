@@ -75,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
     init_help = "write suites, load tests and pytest's configuration into this folder, where they are missing"
     commands.add_parser("init", help=init_help, description=init_help).set_defaults(command=releases.init)
     _add_cluster(
-        commands.add_parser("cluster", help="the embedded cluster: up, status, down, kubeconfig, image, fault")
+        commands.add_parser(
+            "cluster", help="the embedded cluster: up, status, down, kubeconfig, gateway-api, image, fault"
+        )
     )
     return parser
 
@@ -108,6 +110,8 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
     kubeconfig = _cluster_command(commands, "kubeconfig", embedded.kubeconfig, "print the path of its kubeconfig")
     for one in (up, status_, down, kubeconfig):
         one.add_argument("--kind", action="store_true", help="the kind cluster instead; down deletes all of it")
+    gateway_help = "serve the Gateway API: GatewayClass, Gateway, HTTPRoute"
+    _cluster_command(commands, "gateway-api", embedded.gateway_api, gateway_help)
     images = commands.add_parser("image", help="its images: local programs").add_subparsers(required=True)
     add = _cluster_command(images, "add", embedded.image_add, "register a local program as an image")
     add.add_argument("ref", metavar="REF", help="the image's reference, for example team/service:v1")

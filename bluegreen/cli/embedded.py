@@ -140,13 +140,32 @@ def kubeconfig(arguments: Arguments) -> int:
 
         print(kindcluster.kubeconfig())
         return OK
+    print(_running(arguments.name).kubeconfig)
+    return OK
+
+
+def _running(name: str) -> Cluster:
     from bluegreen import localkube
 
-    cluster = localkube.find(arguments.name)
+    cluster = localkube.find(name)
     if cluster is None:
-        start = f"bluegreen cluster up{_name_option(arguments.name)}"
-        raise CannotStartError(f"Embedded cluster {arguments.name!r} does not run.", f"Start it: {start}")
-    print(cluster.kubeconfig)
+        start = f"bluegreen cluster up{_name_option(name)}"
+        raise CannotStartError(f"Embedded cluster {name!r} does not run.", f"Start it: {start}")
+    return cluster
+
+
+def gateway_api(arguments: Arguments) -> int:
+    """``cluster gateway-api``."""
+    from bluegreen import localkube
+    from bluegreen.kube import connect_handle
+
+    cluster = _running(arguments.name)
+    kube = connect_handle(str(cluster.kubeconfig), cluster.context, "default")
+    definitions = localkube.gateway_api()
+    for definition in definitions:
+        kube.apply(definition)
+    kinds = ", ".join(str(definition["spec"]["names"]["kind"]) for definition in definitions)
+    print(f"{_title(cluster)} serves {kinds}. Gateways of class {localkube.GATEWAY_CLASS} get a loopback address.")
     return OK
 
 

@@ -28,6 +28,7 @@ from bluegreen.localkube.state import DEFAULT_NAME, Record, StateDir, directory,
 
 __all__ = [
     "DEFAULT_NAME",
+    "GATEWAY_CLASS",
     "NOT_EMULATED",
     "UNPRIVILEGED_OFFSET",
     "Cluster",
@@ -37,6 +38,7 @@ __all__ = [
     "Reference",
     "add_image",
     "find",
+    "gateway_api",
     "home",
     "is_embedded",
     "list_images",
@@ -49,6 +51,9 @@ __all__ = [
     "stop",
 ]
 
+
+GATEWAY_CLASS = "localkube"
+"""The GatewayClass that is there once the Gateway API's definitions are."""
 
 VERSION_MARK = "+localkube"
 """What the version that an embedded cluster states ends with."""
@@ -203,6 +208,15 @@ def add_image(
 def list_images(name: str = DEFAULT_NAME, *, base: Path | None = None) -> list[Image]:
     """Every image registered with the cluster of this name. The bundled sample is not listed: it is there by rule."""
     return list(Images(directory(name, base).images).registered().values())
+
+
+def gateway_api() -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions by which this cluster's router serves Gateways and HTTPRoutes, to be applied."""
+    import yaml
+
+    content = (Path(__file__).parent / "router" / "gateway_api.yaml").read_text()
+    found: list[dict[str, Any]] = yaml.safe_load(content)["items"]
+    return found
 
 
 def missing() -> list[str]:

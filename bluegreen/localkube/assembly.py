@@ -1,6 +1,6 @@
 """The parts of one cluster put together, in the order in which they need each other; taken apart in the reverse.
 
-    network, store -> registry -> first objects -> authority -> controllers, kubelet, proxy, DNS -> API server
+    network, store -> registry -> first objects -> authority -> controllers, kubelet, proxy, router, DNS -> API server
 
 The API answers last, when everything behind it is there.
 """

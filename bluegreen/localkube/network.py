@@ -2,6 +2,8 @@
 
     127.N.0.1            the node; NodePorts are its ports 30000-32767
     127.N.0.10           the cluster's DNS
+    127.N.0.20           all Ingresses
+    127.N.1.0/24         Gateways
     127.N.16.0/20        Services (ClusterIP); the first is the Service ``kubernetes``
     127.N.32.0/20        load balancers
     127.N.128.0/17       pods
@@ -17,7 +19,7 @@ import ipaddress
 import json
 import random
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from zlib import crc32
 
@@ -43,7 +45,9 @@ class Network:
         self.prefix = f"127.{number}"
         self.node_address = f"{self.prefix}.0.1"
         self.dns_address = f"{self.prefix}.0.10"
+        self.ingress_address = f"{self.prefix}.0.20"
         self.kubernetes_address = f"{self.prefix}.16.1"
+        self.gateways = ipaddress.IPv4Network(f"{self.prefix}.1.0/24")
         self.services = ipaddress.IPv4Network(f"{self.prefix}.16.0/20")
         self.load_balancers = ipaddress.IPv4Network(f"{self.prefix}.32.0/20")
         self.pods = ipaddress.IPv4Network(f"{self.prefix}.128.0/17")
@@ -190,6 +194,13 @@ class Network:
         if _inside(wanted, self.load_balancers) and wanted not in self._taken:
             return wanted
         return self._next(self.load_balancers, self._taken)
+
+    def gateway_address(self, wanted: Iterable[str], taken: Collection[str]) -> str:
+        """The address for a Gateway: one of those wanted where it is free and of this network, else the next."""
+        for address in wanted:
+            if _inside(address, self.gateways) and address not in taken:
+                return address
+        return next(str(address) for address in self.gateways.hosts() if str(address) not in taken)
 
     # -- the network itself ----------------------------------------------------
     def renumber(self, store: Store) -> None:

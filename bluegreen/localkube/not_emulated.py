@@ -39,8 +39,17 @@ NOT_EMULATED: tuple[Gap, ...] = (
         "externalIPs, loadBalancerSourceRanges and externalTrafficPolicy Local are stored, with a warning.",
     ),
     Gap("NetworkPolicy", "stored and validated, with a warning and an event: traffic is not filtered."),
-    Gap("Ingress", "stored and validated, with a warning: no controller routes by it."),
-    Gap("TLS at a load balancer", "a LoadBalancer Service is a loopback address that forwards bytes."),
+    Gap(
+        "More than plain routing by Ingress and HTTPRoute",
+        "one router serves all Ingresses, whatever their class, and Gateways of class localkube, over HTTP/1.1; "
+        "filters, regular expressions, upgraded connections and references across namespaces are not supported, "
+        "annotations of other controllers not read.",
+    ),
+    Gap(
+        "TLS at a load balancer, an Ingress or a Gateway",
+        "a LoadBalancer Service is a loopback address that forwards bytes; tls of an Ingress is stored, and a "
+        "Gateway's listener that is not HTTP is not accepted.",
+    ),
     Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with a warning; IPv6 is refused."),
     Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
     Gap("Pod priority and preemption", "stored: a pod that does not fit waits, and nobody makes room for it."),

@@ -25,6 +25,7 @@ from bluegreen.localkube.network import Network
 from bluegreen.localkube.proxy import Proxy
 from bluegreen.localkube.registry import Registry
 from bluegreen.localkube.resource_metrics import ResourceMetrics
+from bluegreen.localkube.router.router import Router
 from bluegreen.localkube.server import ApiServer
 from bluegreen.localkube.state import Record, StateDir
 from bluegreen.localkube.store import Store
@@ -76,7 +77,7 @@ def of(
     tls = _tls(certificates)
     log = _audit_log(state, stack) if audit else None
     server = ApiServer(registry, authority, kubelet, tls, sock=listening, metrics=metrics, faults=faults, audit_log=log)
-    return [controllers, dns, kubelet, proxy, server]
+    return [controllers, dns, kubelet, proxy, Router(registry, network), server]
 
 
 def _audit_log(state: StateDir, stack: contextlib.ExitStack) -> AuditLog:

@@ -48,8 +48,13 @@ def test_a_cluster_goes_up_is_found_and_goes_down(run: Run) -> None:
     assert kubeconfig in shown
     assert "this code" in shown
     assert "NetworkPolicy" in shown
+    for _ in range(2):
+        code, out, _ = run("cluster", "gateway-api")
+        assert code == 0
+        assert "serves GatewayClass, Gateway, HTTPRoute" in out
     assert "is down" in run("cluster", "down")[1]
     assert run("cluster", "down")[0] == 0
+    assert run("cluster", "gateway-api")[0] != 0
     assert "does not run" in run("cluster", "status")[1]
 
 

@@ -20,8 +20,7 @@ _DELETED_AT_ONCE = 100  # objects of a collection; then others have their turn
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 _NOT_ENFORCED = "this cluster stores NetworkPolicies but does not enforce them: traffic is not filtered"
-_NOT_ROUTED = "this cluster stores Ingresses but runs no ingress controller: nothing routes by them"
-WRITE_WARNINGS = {"NetworkPolicy": _NOT_ENFORCED, "Ingress": _NOT_ROUTED}
+WRITE_WARNINGS = {"NetworkPolicy": _NOT_ENFORCED}
 """What a client that writes a kind has to know. A real cluster's enforcement would depend on its plugins."""
 _ORPHANS = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set"

@@ -9,36 +9,23 @@ from __future__ import annotations
 import random
 import re
 import ssl
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 from yarl import URL
 
 from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.http.hop_by_hop import kept
 from bluegreen.localkube.kinds import KINDS, Obj
 from bluegreen.localkube.kubelet.handlers import connection_words
 from bluegreen.localkube.status import ApiError, bad_request
 
 _PLACE = re.compile(r"(?P<base>.*?/(?:pods|services)/[^/?]+/proxy)(?P<path>/[^?]*)?(?P<query>\?.*)?")
 _SCHEMES = ("", "http", "https")
-# What concerns one connection only (RFC 9110, 7.6.1), and who asks: the API's credentials are nobody else's business.
-_KEPT_BACK = frozenset(
-    [
-        "authorization",
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
+# The API's credentials are nobody else's business; a length is said anew where it is known.
+_KEPT_BACK = ("authorization", "content-length", "host")
 _CONNECT_S = 10.0  # a choice
 _CHUNK = 64 * 1024
 
@@ -76,7 +63,7 @@ async def proxy(call: Call) -> web.StreamResponse:
 
 
 async def _handed_back(call: Call, answer: aiohttp.ClientResponse, base: str, url: URL) -> web.StreamResponse:
-    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=_kept(answer.headers))
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=kept(answer.headers, _KEPT_BACK))
     if location := answer.headers.get("Location"):
         target = url.join(URL(location, encoded=True))
         own = target.host == url.host and target.port == url.port
@@ -90,14 +77,12 @@ async def _handed_back(call: Call, answer: aiohttp.ClientResponse, base: str, ur
     return response
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _KEPT_BACK}
-
-
-def _sent_headers(call: Call) -> dict[str, str]:
+def _sent_headers(call: Call) -> CIMultiDict[str]:
     request = call.request
+    headers = kept(request.headers, _KEPT_BACK)
     told = {"X-Forwarded-Host": request.host, "X-Forwarded-Proto": "https", "X-Forwarded-Uri": request.raw_path}
-    return {**_kept(request.headers), **told, "X-Forwarded-For": request.remote or ""}
+    headers.update({**told, "X-Forwarded-For": request.remote or ""})
+    return headers
 
 
 def _split(call: Call, what: str) -> tuple[str, str, str]:
