@@ -39,20 +39,28 @@ def for_create(kind: Kind, obj: Obj) -> None:
         obj["status"] = {"conditions": [dict(_GATED)]}
 
 
-def with_uid(kind: Kind, obj: Obj) -> None:
-    """What a new object says of itself once it has its name and uid: a Job selects its pods by its uid."""
+def with_name(kind: Kind, obj: Obj) -> None:
+    """What a new object says of itself once it has its name: a Namespace is labelled with it."""
     if kind.key == "Namespace" and obj["metadata"].get("name"):  # the name may have been generated just now
         obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
+
+
+def with_selector(kind: Kind, obj: Obj) -> None:
+    """A new Job selects its pods by its uid. Nobody manages these fields: they come after what a client wrote."""
     spec = obj.get("spec") or {}
     if kind.key != "Job" or spec.get("manualSelector"):
         return
-    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
+    meta = obj["metadata"]
+    uid, name = meta["uid"], meta.get("name", "")
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    inherited = not meta.get("labels") or meta["labels"] is labels
     for prefix in ("", f"{_BATCH}/"):  # what a client has set stays, for validation to refuse
         labels.setdefault(f"{prefix}controller-uid", uid)
         labels.setdefault(f"{prefix}job-name", name)
     selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
     selector.setdefault(f"{_BATCH}/controller-uid", uid)
+    if inherited:  # what is read from storage is defaulted once more
+        meta["labels"] = dict(labels)
 
 
 def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:

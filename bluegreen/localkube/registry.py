@@ -75,9 +75,10 @@ class Registry:
         defaults.apply_defaults(kind, obj)
         metadata.begin(kind, obj)
         metadata.dedup_owners(obj["metadata"])
-        preparation.with_uid(kind, obj)
+        preparation.with_name(kind, obj)
         if not write.applied:
             obj = patches.track(kind.schema, None, obj, manager=write.manager)
+        preparation.with_selector(kind, obj)
         if kind.key == "Pod":
             builtin.prepare_pod(self.store, namespace, asked_name, obj["spec"])
         self._refuse_invalid(kind, obj, validation.validate(kind, obj, None))

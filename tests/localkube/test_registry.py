@@ -166,6 +166,20 @@ def test_a_job_selects_its_pods_by_its_own_uid(registry: Registry) -> None:
     uid = job["metadata"]["uid"]
     assert job["spec"]["selector"]["matchLabels"] == {"batch.kubernetes.io/controller-uid": uid}
     assert job["spec"]["template"]["metadata"]["labels"]["job-name"] == "j"
+    assert job["metadata"]["labels"] == job["spec"]["template"]["metadata"]["labels"]
+    (entry,) = job["metadata"]["managedFields"]
+    assert "job-name" not in str(entry["fieldsV1"])
+
+
+@pytest.mark.parametrize(("own", "shown"), [({}, {"app": "x", "job-name": "j"}), ({"app": "x"}, {"app": "x"})])
+def test_a_job_without_labels_has_those_of_its_template(
+    registry: Registry, own: dict[str, str], shown: dict[str, str]
+) -> None:
+    spec = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]}
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": spec}
+    job = {"metadata": {"name": "j", "labels": own}, "spec": {"template": template}}
+    labels = registry.create(KINDS["Job"], "default", job)["metadata"]["labels"]
+    assert {key: value for key, value in labels.items() if key in ("app", "job-name")} == shown
 
 
 # -- updating ------------------------------------------------------------------

@@ -50,7 +50,7 @@ def job(obj: Obj) -> None:
                 pattern["status"] = "True"
     labels = spec["template"]["metadata"].get("labels")
     if labels and not obj["metadata"].get("labels"):
-        obj["metadata"]["labels"] = dict(labels)
+        obj["metadata"]["labels"] = labels  # the same mapping: labels that the template gets later are the Job's too
 
 
 def autoscaler(obj: Obj) -> None:

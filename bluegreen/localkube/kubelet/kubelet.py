@@ -20,6 +20,7 @@ from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet import capabilities, cgroups, logs, node
 from bluegreen.localkube.kubelet.execs import ExecSession
 from bluegreen.localkube.kubelet.files import log_file
+from bluegreen.localkube.kubelet.heartbeat import Heartbeat
 from bluegreen.localkube.kubelet.launch import Container
 from bluegreen.localkube.kubelet.logs import LogOptions
 from bluegreen.localkube.kubelet.machine import Faults, Machine, node_says_ready
@@ -75,6 +76,7 @@ class Kubelet:
         self._hosts_stale = False
         self._unsubscribe: list[Callable[[], None]] = []
         self._watcher = Watcher(self._containers)
+        self.heartbeat = Heartbeat(registry, node_name)
 
     # -- running ---------------------------------------------------------------
     async def start(self) -> None:
@@ -83,6 +85,7 @@ class Kubelet:
         machine.namespaces = capabilities.here().namespaces
         machine.cgroups = cgroups.find(f"localkube-{machine.network.number}")
         machine.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        node.event(machine.registry, machine.node_name, "Starting", "Starting kubelet.")
         self.register_node()
         subscriptions: dict[str, Callable[[Change], None]] = {
             "Pod": self._pod_changed,
@@ -98,6 +101,7 @@ class Kubelet:
         for pod in pods:
             self._sync(pod)
         self._watcher.start()
+        self.heartbeat.start()
 
     async def stop(self) -> None:
         """End all programs; the pods' objects stay as they are, and run again at the next start."""
@@ -105,6 +109,7 @@ class Kubelet:
             unsubscribe()
         self._unsubscribe.clear()
         self._watcher.stop()
+        self.heartbeat.stop()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -203,11 +208,15 @@ class Kubelet:
             self.machine.writes.add(run.config_changed)
 
     def _node_changed(self, change: Change) -> None:
-        """Pods are as ready as they can be where their node is."""
+        """Pods are as ready as they can be where their node is; a cordon is noted."""
         before, now = change.previous, change.object
-        if change.name == self.machine.node_name and (not before or node_says_ready(before) != node_says_ready(now)):
+        if change.name != self.machine.node_name:
+            return
+        if not before or node_says_ready(before) != node_says_ready(now):
             for run in self._runs.values():
                 run.touch()
+        if before and (word := node.cordon_word(before, now)):
+            node.event(self.machine.registry, change.name, word)
 
     def _names_changed(self, _change: Change) -> None:
         if not self._hosts_stale:
