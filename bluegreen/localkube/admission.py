@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bluegreen.localkube import metadata
+from bluegreen.localkube import limits, metadata, priorities
 from bluegreen.localkube.kinds import KINDS, Kind, Obj
 from bluegreen.localkube.status import ApiError, forbidden, not_found
 from bluegreen.localkube.store import Store
@@ -18,8 +18,6 @@ TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where a pod finds its service account's token, as in every cluster."""
 _TOKEN_SECONDS = 3607  # what the ServiceAccount plugin asks for: an hour, and a few seconds to tell it apart
 _FILE_MODE = 0o644
-_PRIORITIES = {"": 0, "system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-"""The priority classes every cluster has; PriorityClasses are not served."""
 _NOT_READY_SECONDS = 300  # DefaultTolerationSeconds' own default
 
 
@@ -75,27 +73,15 @@ def prepare_namespace(obj: Obj) -> None:
     obj["status"] = {"phase": "Active"}
 
 
-def prepare_pod(store: Store, namespace: str, name: str, spec: Obj) -> None:
-    """A new pod's service account, its token's volume, its tolerations and its priority. 403 for what is not there."""
+def prepare_pod(store: Store, namespace: str, name: str, pod: Obj) -> None:
+    """A new pod's limits, service account and its token's volume, priority, tolerations. 403 for what is not there."""
+    spec = pod["spec"]
+    limits.fill(store, namespace, pod)
     _give_account(store, namespace, name, spec)
+    priorities.give(store, name, spec)
     _tolerate(spec)
-    _prioritise(name, spec)
     if spec.get("runtimeClassName"):  # there are none to choose from
         raise forbidden("pods", "", name, f'pod rejected: RuntimeClass "{spec["runtimeClassName"]}" not found')
-
-
-def _prioritise(name: str, spec: Obj) -> None:
-    """The number and the policy of the pod's priority class; without a class it has priority 0."""
-    class_name = spec.get("priorityClassName") or ""
-    if class_name not in _PRIORITIES:
-        raise forbidden("pods", "", name, f"no PriorityClass with name {class_name} was found")
-    priority = _PRIORITIES[class_name]
-    if spec.get("priority", priority) != priority:
-        why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec"
-        more = f"priority admission controller computed {priority} from the given PriorityClass name"
-        raise forbidden("pods", "", name, f"{why}; {more}")
-    spec["priority"] = priority
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
 
 def _give_account(store: Store, namespace: str, name: str, spec: Obj) -> None:

@@ -1,11 +1,12 @@
-"""What every cluster holds from its first moment: the system's namespaces, roles, and the Service ``kubernetes``.
+"""What every cluster holds from its first moment: namespaces, roles and priority classes of the system's, and the
+Service ``kubernetes``.
 
 Run at each start: what is there stays as it is, except the address of the API behind ``kubernetes``.
 """
 
 from __future__ import annotations
 
-from bluegreen.localkube import roles
+from bluegreen.localkube import priorities, roles
 from bluegreen.localkube.kinds import KINDS, Obj
 from bluegreen.localkube.registry import Registry
 
@@ -20,6 +21,8 @@ def bootstrap(registry: Registry, *, address: str, api_host: str, api_port: int)
     for name in NAMESPACES:
         _ensure(registry, "Namespace", "", {"metadata": {"name": name}})
     roles.bootstrap(registry)
+    for name, (value, description) in priorities.SYSTEM.items():
+        _ensure(registry, "PriorityClass", "", {"metadata": {"name": name}, "value": value, "description": description})
     _ensure(registry, "Service", "default", _service(address))
     _point_at(registry, api_host, api_port)
 

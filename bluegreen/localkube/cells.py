@@ -227,6 +227,11 @@ def resource_quota(obj: Obj) -> Cells:
     return [name(obj), ", ".join(requests), ", ".join(limits), age(obj)]
 
 
+def priority_class(obj: Obj) -> Cells:
+    """A PriorityClass: its number, whether pods without a class have it, and whether it preempts."""
+    return [name(obj), obj.get("value", 0), obj.get("globalDefault", False), age(obj), obj.get("preemptionPolicy", "")]
+
+
 def disruption_budget(obj: Obj) -> Cells:
     """A PodDisruptionBudget: its bounds and what it allows now."""
     bounds = [obj["spec"].get(key) for key in ("minAvailable", "maxUnavailable")]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bluegreen import clock
 from bluegreen.localkube.kinds import Kind, Obj
-from bluegreen.localkube.status import ApiError, Cause, conflict, invalid
+from bluegreen.localkube.status import Cause, conflict, forbidden, invalid
 from bluegreen.localkube.store import copy_of
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -99,12 +99,20 @@ def success(kind: Kind, obj: Obj) -> Obj:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
 
-def forbidden_namespace(name: str) -> ApiError | None:
-    """403 for the namespaces every cluster needs."""
-    if name not in ("default", "kube-system", "kube-public"):
-        return None
-    details = {"name": name, "kind": "namespaces"}
-    return ApiError(403, "Forbidden", f'namespaces "{name}" is forbidden: this namespace may not be deleted', details)
+_NEEDED = {
+    "Namespace": (("default", "kube-system", "kube-public"), "this namespace may not be deleted"),
+    "PriorityClass": (
+        ("system-cluster-critical", "system-node-critical"),
+        "this is a system priority class and cannot be deleted",
+    ),
+}
+
+
+def refuse_needed(kind: Kind, name: str) -> None:
+    """403 for what every cluster needs."""
+    names, why = _NEEDED.get(kind.key, ((), ""))
+    if name in names:
+        raise forbidden(kind.plural, kind.group, name, why)
 
 
 def _grace_s(kind: Kind, live: Obj, options: Obj) -> int | None:

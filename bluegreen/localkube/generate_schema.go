@@ -24,6 +24,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -50,7 +51,7 @@ var roots = []any{
 	authenticationv1.SelfSubjectReview{}, authorizationv1.SelfSubjectAccessReview{},
 	authorizationv1.SelfSubjectRulesReview{}, authorizationv1.SubjectAccessReview{},
 	authorizationv1.LocalSubjectAccessReview{}, metav1.DeleteOptions{}, metav1.Status{},
-	apiextensionsv1.CustomResourceDefinition{},
+	apiextensionsv1.CustomResourceDefinition{}, schedulingv1.PriorityClass{},
 }
 
 // marshaler: a type that writes its own JSON is a leaf (Quantity, Time, IntOrString).

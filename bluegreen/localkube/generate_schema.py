@@ -23,7 +23,7 @@ PREFIXES = ("io.k8s.api.", "io.k8s.apimachinery.pkg.apis.", "io.k8s.apiextension
 # the kinds localkube serves, by definition; what they refer to comes with them
 ROOTS = (
     *(f"core.v1.{k}" for k in ("Namespace", "Node", "Pod", "Service", "Endpoints", "ConfigMap", "Secret")),
-    *(f"core.v1.{k}" for k in ("ServiceAccount", "Event", "ResourceQuota", "Binding")),
+    *(f"core.v1.{k}" for k in ("ServiceAccount", "Event", "ResourceQuota", "LimitRange", "Binding")),
     *(f"apps.v1.{k}" for k in ("Deployment", "ReplicaSet")),
     *(f"rbac.v1.{k}" for k in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")),
     *(f"authentication.v1.{k}" for k in ("TokenRequest", "TokenReview", "SelfSubjectReview")),
@@ -32,7 +32,7 @@ ROOTS = (
     *("batch.v1.Job", "autoscaling.v1.Scale", "autoscaling.v2.HorizontalPodAutoscaler"),
     *("policy.v1.PodDisruptionBudget", "policy.v1.Eviction", "networking.v1.Ingress", "networking.v1.NetworkPolicy"),
     *("discovery.v1.EndpointSlice", "coordination.v1.Lease", "meta.v1.DeleteOptions", "meta.v1.Status"),
-    *("networking.v1.IngressClass", "apiextensions.v1.CustomResourceDefinition"),
+    *("networking.v1.IngressClass", "apiextensions.v1.CustomResourceDefinition", "scheduling.v1.PriorityClass"),
 )
 # definitions that are leaves: the type's own JSON form is a scalar
 LEAVES = {

@@ -237,6 +237,7 @@ def _core() -> list[Kind]:
             subresources=(STATUS,),
             returns_deleted=True,
         ),
+        Kind("", "v1", "LimitRange", "limitranges", short_names=("limits",), create_on_update=True),
     ]
 
 
@@ -294,6 +295,20 @@ def _workloads() -> list[Kind]:
             categories=("all",),
             subresources=(STATUS,),
         ),
+    ]
+
+
+def _scheduling() -> list[Kind]:
+    return [
+        Kind(
+            "scheduling.k8s.io",
+            "v1",
+            "PriorityClass",
+            "priorityclasses",
+            namespaced=False,
+            short_names=("pc",),
+            generation=True,
+        )
     ]
 
 
@@ -394,7 +409,8 @@ def _measured() -> list[Kind]:
 
 
 KINDS: dict[str, Kind] = {
-    kind.kind: kind for kind in [*_core(), *_workloads(), *_networking(), *_access(), *_extensions(), *_measured()]
+    kind.kind: kind
+    for kind in [*_core(), *_workloads(), *_scheduling(), *_networking(), *_access(), *_extensions(), *_measured()]
 }
 """Every kind by its CamelCase name."""
 

@@ -52,7 +52,10 @@ NOT_EMULATED: tuple[Gap, ...] = (
     ),
     Gap("UDP and SCTP ports of Services, IPv6", "such ports are stored, with a warning; IPv6 is refused."),
     Gap("Several nodes", "there is one node; selectors, affinity, taints and requests are judged against it alone."),
-    Gap("Pod priority and preemption", "stored: a pod that does not fit waits, and nobody makes room for it."),
+    Gap(
+        "Preemption", "priorities are resolved and stored: a pod that does not fit waits, and nobody makes room for it."
+    ),
+    Gap("Resizing pods in place (pods/resize)", "refused: what the containers of a pod ask for does not change."),
     Gap("Autoscaling by custom or external metrics", "the autoscaler says that no such API is registered."),
     Gap(
         "PersistentVolumeClaims and CSI",

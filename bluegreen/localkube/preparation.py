@@ -4,6 +4,8 @@ and PrepareForUpdate. Status and spec are written by different requests; generat
 
 from __future__ import annotations
 
+import uuid
+
 from bluegreen.localkube import admission
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.service_updates import keep_allocated
@@ -35,6 +37,9 @@ def for_create(kind: Kind, obj: Obj) -> None:
         admission.prepare_namespace(obj)
     elif kind.has_status and kind.key not in _KEEP_STATUS_ON_CREATE:
         obj.pop("status", None)
+    meta = obj["metadata"]
+    if kind.key == "LimitRange" and not (meta.get("name") or meta.get("generateName")):
+        meta["name"] = str(uuid.uuid4())  # the one kind that needs no name
     if kind.key == "Pod" and (obj.get("spec") or {}).get("schedulingGates"):
         obj["status"] = {"conditions": [dict(_GATED)]}
 

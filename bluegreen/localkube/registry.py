@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bluegreen.localkube import admission as builtin
-from bluegreen.localkube import defaults, deletion, metadata, patches, preparation, scale, selectors, validation
+from bluegreen.localkube import (
+    defaults,
+    deletion,
+    limits,
+    metadata,
+    patches,
+    preparation,
+    priorities,
+    scale,
+    selectors,
+    validation,
+)
 from bluegreen.localkube.admission import Admission, Hook
 from bluegreen.localkube.events import Recorder
 from bluegreen.localkube.kinds import Kind, Obj
@@ -38,7 +50,7 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.admission: list[Hook] = []
+        self.admission: list[Hook] = [partial(limits.admit, store), partial(priorities.admit, store)]
         self._events = Recorder(self)
 
     # -- reading ---------------------------------------------------------------
@@ -80,7 +92,7 @@ class Registry:
             obj = patches.track(kind.schema, None, obj, manager=write.manager)
         preparation.with_selector(kind, obj)
         if kind.key == "Pod":
-            builtin.prepare_pod(self.store, namespace, asked_name, obj["spec"])
+            builtin.prepare_pod(self.store, namespace, asked_name, obj)
         self._refuse_invalid(kind, obj, validation.validate(kind, obj, None))
         # admission stands before the store, which knows what exists: its refusals come first, but nothing is charged
         taken = not generated and self.store.entry(kind, namespace, obj["metadata"]["name"]) is not None
@@ -265,9 +277,7 @@ class Registry:
         options = options or {}
         deletion.check_options(options)
         live = self.get(kind, namespace, name)
-        refusal = deletion.forbidden_namespace(name) if kind.key == "Namespace" else None
-        if refusal:
-            raise refusal
+        deletion.refuse_needed(kind, name)
         deletion.check_preconditions(kind, live, options)
         self._admit(Admission("DELETE", kind, namespace, live, live, dry_run))
         decision = deletion.decide(kind, live, options)

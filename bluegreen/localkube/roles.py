@@ -32,7 +32,8 @@ _NAMESPACED = {
 }
 _VIEW = [
     *(_rule(group, resources, _READ) for group, resources in _NAMESPACED.items()),
-    _rule("", ["events", "namespaces", "pods/log", "pods/status", "resourcequotas", "services/status"], _READ),
+    _rule("", ["events", "limitranges", "namespaces", "pods/log", "pods/status", "resourcequotas"], _READ),
+    _rule("", ["services/status"], _READ),
     _rule("apps", ["deployments/status", "replicasets/status"], _READ),
     _rule("batch", ["jobs/status"], _READ),
     _rule("discovery.k8s.io", ["endpointslices"], _READ),

@@ -14,6 +14,7 @@ from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.pod_cells import pod
 
 _INTEGER = "#"  # marks a column of integers
+_BOOLEAN = "?"  # marks a column of true and false
 _WIDE = "+"  # marks a column that only ``-o wide`` shows
 
 
@@ -56,6 +57,7 @@ PRINTERS: dict[str, Printer] = {
     ),
     "HorizontalPodAutoscaler": _printer("Name|Reference|Targets|MinPods|#MaxPods|#Replicas|Age", cells.autoscaler),
     "ResourceQuota": _printer("Name|Request|Limit|Age", cells.resource_quota),
+    "PriorityClass": _printer("Name|#Value|?Global-Default|Age|PreemptionPolicy", cells.priority_class),
     "Role": _printer("Name|Created At", cells.role),
     "ClusterRole": _printer("Name|Created At", cells.role),
     "RoleBinding": _printer(_BINDING, cells.role_binding),
@@ -103,10 +105,11 @@ def definitions(kind: Kind) -> list[Obj]:
 
 
 def _definition(word: str) -> Obj:
-    name = word.lstrip(_WIDE + _INTEGER)
+    name = word.lstrip(_WIDE + _INTEGER + _BOOLEAN)
+    type_ = "integer" if _INTEGER in word else "boolean" if _BOOLEAN in word else "string"
     return {
         "name": name,
-        "type": "integer" if _INTEGER in word else "string",
+        "type": type_,
         "format": "name" if name == "Name" else "",
         "description": "",
         "priority": 1 if word.startswith(_WIDE) else 0,

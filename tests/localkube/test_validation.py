@@ -45,11 +45,25 @@ RIGHT: dict[str, Obj] = {
     "Ingress": {"spec": {"rules": [{"host": "a.example", "http": HTTP}]}},
     "Job": {"spec": {"completions": 1, "template": {"spec": {"containers": [CONTAINER], "restartPolicy": "Never"}}}},
     "Lease": {"spec": {"holderIdentity": "me", "leaseDurationSeconds": 15}},
+    "LimitRange": {
+        "spec": {
+            "limits": [
+                {
+                    "type": "Container",
+                    "max": {"cpu": "2"},
+                    "default": {"cpu": "1"},
+                    "maxLimitRequestRatio": {"cpu": "4"},
+                },
+                {"type": "Pod", "max": {"memory": "1Gi"}},
+            ]
+        }
+    },
     "Namespace": {},
     "NetworkPolicy": {"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}},
     "Node": {},
     "Pod": {"spec": {"containers": [CONTAINER]}},
     "PodDisruptionBudget": {"spec": {"minAvailable": 1, "selector": SELECTED}},
+    "PriorityClass": {"value": 1000},
     "ReplicaSet": {"spec": {"selector": SELECTED, "template": TEMPLATE}},
     "ResourceQuota": {"spec": {"hard": {"pods": "3", "requests.cpu": "1"}}},
     "Role": {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]},
@@ -103,6 +117,7 @@ def test_right_objects_pass_and_may_stay(kind: str) -> None:
     assert causes(kind, obj, old) == []
 
 
+LIMIT = ("spec", "limits", 0)
 SPEC_OF_POD = ("spec", "containers", 0)
 PODS = ("spec", "template", "spec")
 
@@ -453,6 +468,73 @@ REFUSED: list[tuple[str, tuple[str | int, ...], Any, str, str, str]] = [
     ("HorizontalPodAutoscaler", ("spec", "minReplicas"), 4, "spec.maxReplicas", WRONG, "to `minReplicas`"),
     ("ResourceQuota", ("spec", "hard"), {"pods": "1.5"}, "spec.hard[pods]", WRONG, "must be an integer"),
     ("ResourceQuota", ("spec", "scopes"), ["X"], "spec.scopes", WRONG, "unsupported scope"),
+    (
+        "LimitRange",
+        (*LIMIT, "type"),
+        "Box",
+        "spec.limits[0].type",
+        WRONG,
+        "must be a standard limit type or fully qual",
+    ),
+    (
+        "LimitRange",
+        (*LIMIT, "type"),
+        "Pod",
+        "spec.limits[0].default",
+        CLOSED,
+        "may not be specified when `type` is 'Pod'",
+    ),
+    ("LimitRange", ("spec", "limits", 1, "type"), "Container", "spec.limits[1].type", TWICE, 'value: "Container"'),
+    (
+        "LimitRange",
+        (*LIMIT, "min"),
+        {"cpu": "3"},
+        "spec.limits[0].min[cpu]",
+        WRONG,
+        "min value 3 is greater than max value 2",
+    ),
+    (
+        "LimitRange",
+        (*LIMIT, "default"),
+        {"cpu": "3"},
+        "spec.limits[0].default[cpu]",
+        WRONG,
+        '"2": default value 3 is gr',
+    ),
+    (
+        "LimitRange",
+        (*LIMIT, "max"),
+        {"box": "1"},
+        "spec.limits[0].max[box]",
+        WRONG,
+        "must be a standard resource for con",
+    ),
+    (
+        "LimitRange",
+        (*LIMIT, "maxLimitRequestRatio"),
+        {"cpu": "500m"},
+        "spec.limits[0].maxLimitRequestRatio[cpu]",
+        WRONG,
+        "ratio 500m is less than 1",
+    ),
+    (
+        "LimitRange",
+        (*LIMIT, "min"),
+        {"cpu": "1"},
+        "spec.limits[0].maxLimitRequestRatio[cpu]",
+        WRONG,
+        "ratio 4 is greater than max/min = 2.000000",
+    ),
+    ("PriorityClass", ("value",), 1_000_000_001, "value", CLOSED, "user defined priority is 1000000000"),
+    (
+        "PriorityClass",
+        ("metadata", "name"),
+        "system-x",
+        "metadata.name",
+        CLOSED,
+        "system-x is not a known system priority",
+    ),
+    ("PriorityClass", ("preemptionPolicy",), "May", "preemptionPolicy", UNKNOWN, '"PreemptLowerPriority", "Never"'),
     # who may do what
     (
         "Role",

@@ -1,4 +1,4 @@
-"""What the server fills into Namespaces, Nodes and Secrets."""
+"""What the server fills into Namespaces, Nodes, Secrets, LimitRanges and PriorityClasses."""
 
 from __future__ import annotations
 
@@ -32,3 +32,20 @@ def secret(obj: Obj) -> None:
         data = obj.setdefault("data", {})
         for key, text in plain.items():
             data[key] = base64.b64encode((text or "").encode()).decode()
+
+
+def limit_range(obj: Obj) -> None:
+    """A LimitRange: the limits of containers are their maximum, and their requests their limits or the minimum."""
+    for item in obj["spec"].get("limits") or ():
+        if item.get("type") != "Container":
+            continue
+        default = {**(item.get("max") or {}), **(item.get("default") or {})}
+        requests = {**(item.get("min") or {}), **default, **(item.get("defaultRequest") or {})}
+        for key, amounts in (("default", default), ("defaultRequest", requests)):
+            if amounts:
+                item[key] = amounts
+
+
+def priority_class(obj: Obj) -> None:
+    """A PriorityClass: its pods preempt others unless it says otherwise."""
+    obj.setdefault("preemptionPolicy", "PreemptLowerPriority")

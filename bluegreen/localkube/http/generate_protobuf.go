@@ -28,6 +28,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -35,6 +36,7 @@ import (
 var roots = []any{
 	corev1.Namespace{}, corev1.Node{}, corev1.Pod{}, corev1.Service{}, corev1.Endpoints{}, corev1.ConfigMap{},
 	corev1.Secret{}, corev1.ServiceAccount{}, corev1.Event{}, corev1.ResourceQuota{}, corev1.Binding{},
+	corev1.LimitRange{}, schedulingv1.PriorityClass{},
 	appsv1.Deployment{}, appsv1.ReplicaSet{}, batchv1.Job{}, autoscalingv1.Scale{},
 	autoscalingv2.HorizontalPodAutoscaler{}, policyv1.PodDisruptionBudget{}, policyv1.Eviction{},
 	networkingv1.Ingress{}, networkingv1.IngressClass{}, networkingv1.NetworkPolicy{},

@@ -50,11 +50,13 @@ def _is_extended(name: str) -> bool:
     return not is_native(name) and not name.startswith("requests.") and not names.qualified(f"requests.{name}")
 
 
-def _may_overcommit(name: str) -> bool:
+def may_overcommit(name: str) -> bool:
+    """Whether more of it may be promised than there is."""
     return is_native(name) and not name.startswith(_HUGE)
 
 
-def _resource_name(name: str, path: str) -> Causes:
+def resource(name: str, path: str) -> Causes:
+    """The name of any resource."""
     causes = each_invalid(path, name, names.qualified(name))
     if not causes and "/" not in name and name not in _STANDARD and not name.startswith((_HUGE, f"requests.{_HUGE}")):
         causes.append(invalid(path, name, "must be a standard resource type or fully qualified"))
@@ -63,7 +65,7 @@ def _resource_name(name: str, path: str) -> Causes:
 
 def container_resource(name: str, path: str) -> Causes:
     """The name of a resource that a container asks for."""
-    causes = _resource_name(name, path)
+    causes = resource(name, path)
     if "/" not in name:
         if name not in _COMPUTE and not name.startswith(_HUGE):
             causes.append(invalid(path, name, "must be a standard resource for containers"))
@@ -74,7 +76,7 @@ def container_resource(name: str, path: str) -> Causes:
 
 def quota_resource(name: str, path: str) -> Causes:
     """The name of a resource that a quota limits."""
-    causes = _resource_name(name, path)
+    causes = resource(name, path)
     if "/" not in name and name not in QUOTA and not name.startswith((_HUGE, f"requests.{_HUGE}")):
         causes.append(invalid(path, name, "must be a standard resource for quota"))
     return causes
@@ -93,7 +95,7 @@ def quantity(name: str, value: str, path: str) -> Causes:
 
 def pod_resource(name: str, path: str) -> Causes:
     """The name of a resource that a pod as a whole asks for."""
-    causes = _resource_name(name, path)
+    causes = resource(name, path)
     if not causes and name not in _OF_PODS and not name.startswith(_HUGE):
         causes.append(not_supported(path, name, _OF_PODS))
     return causes
@@ -176,11 +178,11 @@ def _claimed(given: list[Obj], claims: Sequence[str], path: str) -> Causes:
 
 def _against_limit(name: str, requested: str, limit: Any, path: str) -> Causes:
     if limit is None:
-        if _may_overcommit(name):
+        if may_overcommit(name):
             return []
         return [required(f"{path}.limits", "Limit must be set for non overcommitable resources")]
     difference = quantities.compare(requested, limit)
-    if difference and not _may_overcommit(name):
+    if difference and not may_overcommit(name):
         return [invalid(f"{path}.requests", requested, f"must be equal to {name} limit of {limit}")]
     if difference > 0:
         return [invalid(f"{path}.requests", requested, f"must be less than or equal to {name} limit of {limit}")]
