@@ -69,12 +69,12 @@ _SAYS: Mapping[str, Verdict | None] = {
     "crashed": Verdict.NO_EVIDENCE,  # a worker died in it: nothing was measured
     "rerun": Verdict.NO_EVIDENCE,
     "no-evidence": Verdict.NO_EVIDENCE,  # it ran and could not tell
-    "deselected": Verdict.NO_EVIDENCE,
+    "left-out": Verdict.NO_EVIDENCE,  # the suite has it, and this run does not
+    "xfailed": Verdict.NO_EVIDENCE,  # it failed, and its author expected it to: that proves nothing good
+    "xpassed": Verdict.NO_EVIDENCE,
     "not-run": Verdict.NOT_RUN,
     "unfinished": Verdict.NOT_RUN,
     "skipped": None,
-    "xfailed": None,
-    "xpassed": None,
 }
 
 _GATE_OUTCOMES: Mapping[Verdict, Outcome] = {
@@ -107,7 +107,7 @@ def outcome_of_attempts(attempts: Sequence[str]) -> str:
 
 
 def stage_verdict(outcomes: Sequence[str], expected: int | None = None) -> Verdict:
-    """A stage's verdict from one outcome a test: passed, failed, error, crashed, rerun, skipped, xfailed or xpassed.
+    """A stage's verdict from one outcome a test, in the words of ``_SAYS``.
 
     ``expected`` is the number of tests that were to run; when fewer reported, what passed is not enough evidence.
     """

@@ -127,6 +127,13 @@ def _destination(name: str) -> str:
     return f"bluegreen_{name.lower()}"
 
 
+def suite_folder(config: pytest.Config, suite: str) -> Path:
+    """Where a suite that the configuration names lies."""
+    folder = _folder(config, suite)
+    assert folder is not None, f"bluegreen_{suite} is not set"
+    return folder
+
+
 def _folder(config: pytest.Config, suite: str) -> Path | None:
     named = str(config.getini(f"bluegreen_{suite}") or "")
     base = config.inipath.parent if config.inipath else config.rootpath

@@ -33,6 +33,7 @@ from bluegreen.verdict import GATE_STAGES, RETURN_STAGES, Outcome, Verdict, gate
 if TYPE_CHECKING:
     import pytest
 
+    from bluegreen.plugin.completeness import LeftOut
     from bluegreen.plugin.hooks import Calls
     from bluegreen.release import Release
     from bluegreen.settings import Settings
@@ -73,9 +74,9 @@ class Owner:
         self._calls: Calls | None = None
 
     # -- beginning --------------------------------------------------------------------------------------------------
-    def start(self, stage_by_test: Mapping[str, str], deselected: tuple[str, ...] = ()) -> bool:
+    def start(self, stage_by_test: Mapping[str, str], left_out: tuple[LeftOut, ...] = ()) -> bool:
         """Stand up the candidate. False, with ``outcome`` set, when the release could not start."""
-        self.tally = Tally(stage_by_test, deselected)
+        self.tally = Tally(stage_by_test, left_out)
         if not stage_by_test:
             return False
         try:
@@ -96,6 +97,11 @@ class Owner:
         self._gate_time = Deadline(self.settings.validation_timeout)
         threading.Thread(target=self._watch, daemon=True).start()
         return True
+
+    def prove_nothing(self, why: str, left_out: tuple[LeftOut, ...] = ()) -> None:
+        """There was nothing to run: no candidate is stood up for it."""
+        self.tally = Tally({}, left_out) if left_out else self.tally
+        self._end(Outcome.NO_EVIDENCE, why)
 
     def _hang_hooks(self, release: Release) -> None:
         """Let the hooks of the suite's conftest.py, of plugins and of settings hear of the release's steps."""
@@ -174,8 +180,11 @@ class Owner:
         if phase == "production":
             if self.settings.gate_only:
                 return "--gate-only stops before the switch"
-            if not self.tally.of("production") or "production" in self.tally.deselected:
+            tests = self.tally.of("production")
+            if not any(test.outcome == "unfinished" for test in tests):
                 return "no test would verify production after the switch"
+            if left := next((test for test in tests if test.outcome != "unfinished"), None):
+                return f"production would not be verified by all tests of the suite: {left.sentence or left.nodeid}"
         return ""
 
     def _required(self, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:

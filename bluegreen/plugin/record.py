@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bluegreen.verdict import Outcome
+from bluegreen.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from bluegreen.plugin.owner import Owner
@@ -44,6 +44,7 @@ def _stages(owner: Owner | Validation) -> dict[str, Any]:
         tests = owner.tally.of(stage)
         stages[stage] = {
             "verdict": str(verdict),
+            "why": owner.tally.why_unproven(stage) if verdict is Verdict.NO_EVIDENCE else "",
             "duration_s": round(sum(test.duration_s for test in tests), 3),
             "tests": [
                 {

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock
 from bluegreen.plugin.state import FILE
-from bluegreen.verdict import Outcome, exit_code
+from bluegreen.verdict import Outcome, Verdict, exit_code
 
 if TYPE_CHECKING:
     import pytest
 
     from bluegreen.plugin.owner import Owner
+    from bluegreen.plugin.stages import Test
     from bluegreen.plugin.validation import Validation
     from bluegreen.settings import Settings
 
@@ -154,7 +155,7 @@ class Reporting:
             return lines
         lines.append(("traffic", _traffic(record, self.settings)))
         lines.append(("stages", "  ".join(f"{name} {entry['verdict']}" for name, entry in record["stages"].items())))
-        lines += [("failed", sentence) for sentence in _failures(owner)]
+        lines += _failures(owner)
         if (back_s := record.get("way_back_s")) is not None:
             lines.append(("way back", f"confirmed {back_s * 1000:.0f} ms after the finding"))
         lines += [("rehearsed", f"{way}: {said}") for way, said in rehearsed(record)]
@@ -183,14 +184,32 @@ def _probe(probe: dict[str, Any]) -> str:
     return text + (f", longest gap {gap:.0f} ms" if isinstance(gap, int | float) else "")
 
 
-def _failures(owner: Owner | Validation, limit: int = 5) -> list[str]:
-    """A sentence for each test that failed, the first few."""
-    bad = [test for test in owner.tally.tests.values() if test.outcome in ("failed", "error", "no-evidence", "crashed")]
-    said = [
-        f"{t.stage}: {t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition('::')[2]}" for t in bad[:limit]
+def _failures(owner: Owner | Validation, limit: int = 5) -> list[tuple[str, str]]:
+    """A sentence for each test that failed, the first few; then for what is without evidence."""
+    from bluegreen.report.words import BAD, UNPROVEN
+
+    tests = list(owner.tally.tests.values())
+    said = [(t.stage, t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition("::")[2]) for t in tests]
+    failed = [f"{stage}: {text}" for t, (stage, text) in zip(tests, said, strict=True) if t.outcome in BAD]
+    unproven = [
+        f"{stage}: {_name(t)}{text}" for t, (stage, text) in zip(tests, said, strict=True) if t.outcome in UNPROVEN
     ]
-    more = [f"and {len(bad) - limit} more, see the report"] if len(bad) > limit else []
-    return said + more
+    whole = [
+        f"{stage}: {owner.tally.why_unproven(stage)}"
+        for stage, verdict in owner.verdicts().items()
+        if verdict is Verdict.NO_EVIDENCE and owner.tally.why_unproven(stage)
+    ]
+    return [*_few("failed", failed, limit), *_few("unproven", [*whole, *unproven], limit)]
+
+
+def _name(test: Test) -> str:
+    """The test's name in front of why it proves nothing, for that sentence alone does not say what is missing."""
+    return f"{test.nodeid.rpartition('/')[2]}: " if test.sentence else ""
+
+
+def _few(name: str, sentences: list[str], limit: int) -> list[tuple[str, str]]:
+    more = [f"and {len(sentences) - limit} more, see the report"] if len(sentences) > limit else []
+    return [(name, sentence) for sentence in [*sentences[:limit], *more]]
 
 
 def _shown(path: Path) -> Path:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bluegreen import clock
-from bluegreen.plugin import fixtures, intent_of, load_settings
+from bluegreen.plugin import fixtures, intent_of, load_settings, suite_folder
+from bluegreen.plugin.completeness import Completeness, LeftOut
 from bluegreen.plugin.owner import Owner
 from bluegreen.plugin.stages import PHASES, order, phase_of, stage_of
 from bluegreen.plugin.state import FILE, StateFile
@@ -33,12 +36,13 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     Raises:
         pytest.UsageError: a setting is wrong; nothing was changed. Exit code 4.
     """
+    _must_be_whole(config)
     settings = load_settings(config, image_required=suite == "release" and intent_of(config) == "release")
     if worker := getattr(config, "workerinput", None):
         run_dir = Path(worker[RUN_DIR_INPUT])
         _end_with_controller()
     elif config.option.collectonly:
-        config.pluginmanager.register(Ordering(), "bluegreen-ordering")
+        config.pluginmanager.register(CollectingOnly(), "bluegreen-ordering")
         config.pluginmanager.register(fixtures, "bluegreen-fixtures")
         return
     else:
@@ -46,10 +50,27 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     config.pluginmanager.register(fixtures, "bluegreen-fixtures")
     config.stash[fixtures.RUN_DIR] = run_dir
     config.stash[fixtures.SETTINGS] = settings
-    config.pluginmanager.register(Measuring(config, run_dir), "bluegreen-measuring")
+    config.pluginmanager.register(Measuring(config, run_dir, suite), "bluegreen-measuring")
     if not worker:
         _direct_reports(config, run_dir)
         config.pluginmanager.register(Owning(config, suite, settings, run_dir), "bluegreen-owner")
+
+
+PARTS = ("bluegreen-ordering", "bluegreen-fixtures", "bluegreen-measuring", "bluegreen-owner")
+"""The names under which a suite's plugins are registered."""
+
+
+def _must_be_whole(config: pytest.Config) -> None:
+    """Refuse to judge with a part of the gate switched off, or with assertions that Python leaves out."""
+    if blocked := [name for name in PARTS if config.pluginmanager.is_blocked(name)]:
+        raise pytest.UsageError(f"bluegreen: -p no:{blocked[0]} takes a part of the gate away; nothing was changed.")
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "bluegreen: python -O (PYTHONOPTIMIZE) leaves every assert out, so tests would prove nothing; run without "
+            "it. Nothing was changed."
+        )
+    if config.getoption("looponfail", False):
+        raise pytest.UsageError("bluegreen: --looponfail runs tests until they pass, which is no evidence.")
 
 
 def _end_with_controller() -> None:
@@ -112,27 +133,54 @@ class Ordering:
         order(items)
 
 
+class CollectingOnly(Ordering):
+    """For ``--collect-only``: nothing is released, and nobody may take the exit code for a release that went well."""
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Looking at a suite is no evidence."""
+        if exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = exit_code(Outcome.NO_EVIDENCE)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say so."""
+        terminalreporter.write_line(
+            "NO-EVIDENCE: --collect-only lists the suite's tests; nothing was released", red=True
+        )
+
+
 class Measuring(Ordering):
     """In every process that runs tests: the order of the stages, and no test before its phase is open."""
 
-    def __init__(self, config: pytest.Config, run_dir: Path) -> None:
+    def __init__(self, config: pytest.Config, run_dir: Path, suite: str) -> None:
         self.config = config
         self.state = StateFile(run_dir / FILE)
         self.run_dir = run_dir
-        self.deselected: list[str] = []
+        self.completeness = Completeness(config, suite_folder(config, suite))
+        self.left_out: list[LeftOut] = []
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Remember every test that there is."""
+        self.completeness.collected[item.nodeid] = item
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Remember whose evidence will be missing."""
-        self.deselected += [stage_of(item) for item in items]
+        self.completeness.deselected.update(item.nodeid for item in items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember files that were skipped whole."""
+        self.completeness.note_report(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """A worker tells the controller, which collects nothing, the stage of each test."""
+        """A worker tells the controller, which collects nothing, the stage of each test, and what was left out."""
+        self.left_out = self.completeness.left_out(session.items)
         if worker := getattr(self.config, "workerinput", None):
             stages = {item.nodeid: stage_of(item) for item in session.items}
             file = self.run_dir / f"collected-{worker['workerid']}.json"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps({"stages": stages, "deselected": self.deselected}))
+            left_out = [asdict(one) for one in self.left_out]
+            file.write_text(json.dumps({"stages": stages, "left_out": left_out}))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -157,7 +205,8 @@ class Owning:
         self.reporting = Reporting(config, settings, run_dir)
         self.owner = self._new_owner(suite, settings)
         self.stage_by_test: dict[str, str] = {}
-        self.deselected: tuple[str, ...] = ()
+        self.left_out: tuple[LeftOut, ...] = ()
+        self.broken: list[str] = []  # files that could not be collected
         self.html_report: Any = None
 
     def _new_owner(self, suite: str, settings: Settings) -> Owner | Validation:
@@ -184,7 +233,7 @@ class Owning:
         found = [json.loads(file.read_text()) for file in sorted(self.run_dir.glob("collected-*.json"))]
         for file in self.run_dir.glob("collected-*.json"):
             file.unlink()
-        self.deselected = tuple(found[0]["deselected"])
+        self.left_out = tuple(LeftOut(**one) for one in found[0]["left_out"])
         self.stage_by_test = {nodeid: found[0]["stages"][nodeid] for nodeid in nodeids}
         return self.stage_by_test
 
@@ -193,14 +242,19 @@ class Owning:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Stand up before the first test, conclude after the last; a failed collection deploys nothing."""
         self.owner.catch_signals()
-        if not self._distributed and not session.testsfailed:
+        if not self._distributed:
             measuring: Measuring = self.config.pluginmanager.getplugin("bluegreen-measuring")
             stages = {item.nodeid: stage_of(item) for item in session.items}
-            if not self.owner.start(stages, tuple(measuring.deselected)):
+            if session.testsfailed or not self.owner.start(stages, tuple(measuring.left_out)):
                 session.items.clear()
         result = yield
         self.owner.conclude()
         return result
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember what could not be collected: whatever it holds was not tried."""
+        if report.failed and report.nodeid not in self.broken:
+            self.broken.append(report.nodeid)
 
     @property
     def _distributed(self) -> bool:
@@ -225,6 +279,8 @@ class Owning:
         """
         if self.owner.outcome is None and self.owner.release is not None:
             self._cut_short(int(exitstatus))
+        elif self.owner.outcome is None:
+            self._not_begun(int(exitstatus))
         self.owner.close()
         if self.owner.outcome in (None, Outcome.COULD_NOT_START):
             self.reporting.discard()
@@ -248,6 +304,14 @@ class Owning:
             self.owner.abort(Outcome.HARNESS_FAILED, "pytest met an internal error")
         else:  # -x, --maxfail: what was measured decides
             self.owner.conclude()
+
+    def _not_begun(self, exitstatus: int) -> None:
+        """No test was there to run, or not every file could be read: nothing was deployed, and nothing is proven."""
+        if self.broken:
+            files = ", ".join(self.broken)
+            self.owner.prove_nothing(f"the suite could not be collected, so nothing was deployed: {files}")
+        elif exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            self.owner.prove_nothing("the run has no test, so nothing was deployed", self.left_out)
 
     def _settle(self) -> None:
         """The reports are written: give their folder its final name, and let nobody name it by the earlier one."""
@@ -288,7 +352,7 @@ class _Phases:
         session = self.owning.config.pluginmanager.getplugin("session")
         if session is not None and session.testsfailed:
             return False
-        return self.owning.owner.start(self.owning.stage_by_test, self.owning.deselected)
+        return self.owning.owner.start(self.owning.stage_by_test, self.owning.left_out)
 
     def enter(self, phase: str) -> None:
         """Open a later phase if it may be."""

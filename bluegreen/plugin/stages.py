@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bluegreen.verdict import STAGES
+
+if TYPE_CHECKING:
+    from bluegreen.plugin.completeness import LeftOut
 
 PHASES = ("gate", "load", "production")
 
@@ -29,7 +32,12 @@ def stage_of(item: pytest.Item) -> str:
     marker = item.get_closest_marker("stage")
     if marker and marker.args:
         return str(marker.args[0])
-    return PurePath(item.location[0]).stem.removeprefix("test_")
+    return stage_of_file(item.location[0])
+
+
+def stage_of_file(name: str) -> str:
+    """The stage of the tests of a file that say nothing else."""
+    return PurePath(name).stem.removeprefix("test_")
 
 
 def order(items: list[pytest.Item]) -> None:
@@ -43,10 +51,14 @@ def order(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+STAYS = ("failed", "error", "no-evidence", "rerun", "crashed", "left-out")
+"""Outcomes that no later pass of the same test takes back."""
+
+
 @dataclass
 class Test:
     """One test of the suite and how it went: passed, failed, error, no-evidence, skipped, not-run,
-    rerun, crashed or unfinished."""
+    rerun, xfailed, xpassed, crashed, unfinished or left-out."""
 
     __test__ = False  # not for pytest to collect
 
@@ -61,9 +73,11 @@ class Test:
 class Tally:
     """What became of every test, by stage; fed with pytest's reports in any order."""
 
-    def __init__(self, stage_by_test: Mapping[str, str], deselected: Iterable[str] = ()) -> None:
+    def __init__(self, stage_by_test: Mapping[str, str], left_out: Iterable[LeftOut] = ()) -> None:
         self.tests = {nodeid: Test(nodeid, stage) for nodeid, stage in stage_by_test.items()}
-        self.deselected = tuple(deselected)  # the stage of each deselected test
+        for one in left_out:
+            nodeid = one.nodeid if one.nodeid not in self.tests else f"{one.nodeid} ({one.stage})"
+            self.tests[nodeid] = Test(nodeid, one.stage, one.outcome, one.why)
 
     @property
     def stages(self) -> list[str]:
@@ -76,8 +90,18 @@ class Tally:
         return [test for test in self.tests.values() if test.stage == stage]
 
     def outcomes(self, stage: str) -> list[str]:
-        """How each test of a stage went; a deselected test counts as one that gave no evidence."""
-        return [test.outcome for test in self.of(stage)] + ["deselected"] * self.deselected.count(stage)
+        """How each test of a stage went, those that were left out included."""
+        return [test.outcome for test in self.of(stage)]
+
+    def why_unproven(self, stage: str) -> str:
+        """Why a stage in which nothing went wrong has proved nothing; empty where single tests say it themselves."""
+        tests = self.of(stage)
+        if not tests:
+            return "no test of this stage was there"
+        if all(test.outcome == "skipped" for test in tests):
+            many = f"all {len(tests)} tests were skipped" if len(tests) > 1 else "its one test was skipped"
+            return f"{many}: {tests[0].sentence or 'no reason was given'}"
+        return ""
 
     def complete(self, phase: str) -> bool:
         """Whether every test of a phase has ended."""
@@ -90,9 +114,7 @@ class Tally:
             return None
         test.duration_s += report.duration
         outcome = _outcome(report)
-        if outcome is not None and not (
-            test.outcome in ("failed", "error", "no-evidence", "rerun") and outcome == "passed"
-        ):
+        if outcome is not None and not (test.outcome in STAYS and outcome == "passed"):
             test.outcome, test.sentence = outcome, _sentence(report)
         if report.user_properties:
             test.properties = list(report.user_properties)
@@ -109,11 +131,13 @@ def _outcome(report: pytest.TestReport) -> str | None:
         if _kind(report) == NO_EVIDENCE:
             return "no-evidence"
         return "failed" if report.when == "call" else "error"
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "xpassed"
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         return "not-run" if reason.startswith(("Skipped: not run", "not run")) else "skipped"
     if report.when == "call":
-        return "skipped" if hasattr(report, "wasxfail") else "passed"
+        return "passed"
     return None
 
 
@@ -128,6 +152,14 @@ def _kind(report: pytest.TestReport) -> str:
 
 def _sentence(report: pytest.TestReport) -> str:
     """The sentence a person needs of a test that did not pass: the message, without the traceback."""
+    if hasattr(report, "wasxfail"):
+        reason = str(report.wasxfail).removeprefix("reason: ")
+        how = (
+            "it fails, as its xfail mark expects"
+            if report.skipped
+            else "it passes, and its xfail mark expects it not to"
+        )
+        return how + (f": {reason}" if reason else "")
     if report.passed:
         return ""
     if isinstance(report.longrepr, tuple):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from bluegreen.kube import Kube
+    from bluegreen.plugin.completeness import LeftOut
     from bluegreen.settings import Settings
 
 REACH_TIMEOUT_S = 10.0  # a choice: what is live answers at once or not at all
@@ -41,11 +42,11 @@ class Validation:
         self.signal = ""
         self.handle: Handle | None = None
 
-    def start(self, stage_by_test: Mapping[str, str], deselected: tuple[str, ...] = ()) -> bool:
+    def start(self, stage_by_test: Mapping[str, str], left_out: tuple[LeftOut, ...] = ()) -> bool:
         """Find what is live; False when nothing is, or it cannot be reached."""
         from bluegreen.kube import connect
 
-        self.tally = Tally(stage_by_test, deselected)
+        self.tally = Tally(stage_by_test, left_out)
         try:
             self.handle = self._find_live(connect(self.settings))
         except HarnessError as error:
@@ -53,6 +54,11 @@ class Validation:
             return False
         self.state.write(State(self.handle.to_json()))
         return True
+
+    def prove_nothing(self, why: str, left_out: tuple[LeftOut, ...] = ()) -> None:
+        """There was nothing to run."""
+        self.tally = Tally({}, left_out) if left_out else self.tally
+        self.outcome, self.problem = Outcome.NO_EVIDENCE, why
 
     def _find_live(self, kube: Kube) -> Handle:
         from bluegreen.access import Access

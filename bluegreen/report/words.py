@@ -111,10 +111,19 @@ def passed_of(stage: Mapping[str, Any]) -> str:
     return f"{said}, {skipped} skipped" if skipped else said
 
 
+BAD = ("failed", "error")
+"""How tests end that found something wrong, or broke."""
+
+UNPROVEN = ("no-evidence", "crashed", "rerun", "xfailed", "xpassed", "left-out")
+"""How tests end, or were kept from running, that prove nothing."""
+
+
 def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The tests of a stage that went wrong, each with what it said."""
+    """The tests of a stage that went wrong or prove nothing, each with what it said."""
+    if stage.get("why"):
+        yield "no evidence", str(stage["why"])
     for test in stage.get("tests") or []:
-        if test.get("outcome") in ("failed", "error", "no-evidence", "crashed"):
+        if test.get("outcome") in (*BAD, *UNPROVEN):
             yield str(test.get("name")), str(test.get("sentence") or test.get("outcome"))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bluegreen.plugin.completeness import LeftOut
 from bluegreen.plugin.stages import Tally, phase_of
 from bluegreen.verdict import Verdict, stage_verdict
 
@@ -78,8 +79,8 @@ def test_a_test_that_never_ended_keeps_its_stage_from_passing() -> None:
     assert stage_verdict(tally.outcomes("health")) is not Verdict.PASS
 
 
-def test_a_deselected_test_is_missing_evidence() -> None:
-    tally = Tally({"a": "health"}, deselected=["health"])
+def test_a_test_left_out_is_missing_evidence() -> None:
+    tally = Tally({"a": "health"}, [LeftOut("b", "health", "left out by -k 'a'")])
     ran(tally, "a")
     assert stage_verdict(tally.outcomes("health")) is Verdict.NO_EVIDENCE
 

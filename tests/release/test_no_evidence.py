@@ -32,16 +32,6 @@ def team(app: App) -> Path:
     return app.folder / "suites" / "release"
 
 
-def test_a_selection_is_no_evidence(app: App) -> None:
-    result = app.release("", "-k", "health")
-    assert result.code == 5, result.output
-    assert result.record["outcome"] == "no-evidence"
-    assert result.verdict("health") == "pass"
-    assert result.verdict("api") == "no-evidence"
-    assert app.live_colour() == "none"
-    assert app.replicas().get("blue", 0) == 0
-
-
 @pytest.mark.parametrize(
     ("text", "code", "verdict"),
     [(DIES, 5, "no-evidence"), (SKIPS, 5, "no-evidence"), (FAILS, 1, "fail"), (BREAKS, 3, "error")],
