@@ -134,10 +134,10 @@ def _release(suite: Path, environment: dict[str, str], image: str) -> dict[str, 
 def cost(lines: list[str], record: dict[str, Any], seconds: float) -> Cost:
     """What the audit lines of one release amount to.
 
-    The record's steps are in seconds since its beginning, whose time follows from the switch: its patch has both.
+    The record's steps are in seconds since its beginning, whose time follows from the switch: its first patch has both.
     """
     switch = next(step for step in record["steps"] if step["name"] == "switch")
-    began = datetime.fromisoformat(record["patches"][-1]["sent_at"]).timestamp() - switch["started_s"]
+    began = datetime.fromisoformat(record["patches"][0]["sent_at"]).timestamp() - switch["started_s"]
     found = Cost(seconds, record=record)
     for line in lines:
         event = json.loads(line)
