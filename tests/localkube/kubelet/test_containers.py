@@ -13,6 +13,7 @@ import pytest
 
 from bluegreen import clock
 from bluegreen.localkube.kinds import KINDS
+from bluegreen.localkube.kubelet.cgroups import Cgroups
 from bluegreen.localkube.kubelet.pod_status import LOST
 from bluegreen.localkube.kubelet.usage import processes, trees
 from tests.localkube.kubelet.node import (
@@ -358,6 +359,28 @@ def test_too_much_memory_is_an_oom_kill(tmp_path: Path) -> None:
         node.pod("p", hungry, restartPolicy="Never")
         ended = state_of(await node.until("p", has_ended))["terminated"]
         assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+
+    on_node(tmp_path, test)
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["as the machine can", "watched"])
+def test_a_child_that_takes_too_much_memory_ends_its_whole_container_and_no_other(
+    tmp_path: Path, watched: bool
+) -> None:
+    async def test(node: Node) -> None:
+        if watched:
+            node.kubelet.machine.cgroups = Cgroups()
+        held = "import time; held = [bytearray(1 << 20) for _ in range(200)]; time.sleep(60)"
+        hungry = shell(f"{sys.executable} -c '{held}'; echo went on; exec sleep 60")
+        hungry["resources"] = {"limits": {"memory": "64Mi"}}
+        sidecar = shell("exec sleep 60", "sidecar", restartPolicy="Always")
+        node.pod("p", hungry, shell("exec sleep 60", "other"), initContainers=[sidecar], restartPolicy="Never")
+        pod = await node.until("p", lambda pod: state_of(pod).get("terminated"))
+        ended = state_of(pod)["terminated"]
+        assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+        assert "went on" not in await node.log("p", "app")
+        assert "running" in state_of(pod, 1)
+        assert "running" in state_of(pod, field="initContainerStatuses")
 
     on_node(tmp_path, test)
 

@@ -11,6 +11,7 @@ import sys
 import time  # the package's clock cannot be imported here
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
 
+from . import memory
 from .filesystem import Root, enter_namespaces
 from .output import Log
 from .programs import become
@@ -37,6 +38,8 @@ class Shim:
         self.streams: dict[int, str] = {}  # pipe -> stream name
         self.ended: int | None = None  # wait status of the program
         self.cgroups = [os.open(f"{path}/cgroup.procs", os.O_WRONLY) for path in spec["cgroups"]]
+        self.exhausted = memory.notice(spec["cgroups"])
+        self.out_of_memory = False  # whether the container was ended for that
         self.wake, wake_end = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(wake_end, False)
@@ -85,6 +88,8 @@ class Shim:
         """Serve until the program has ended and all its output is written, or until the daemon is gone."""
         self.poll.register(self.control.fileno(), select.POLLIN)
         self.poll.register(self.wake, select.POLLIN)
+        if self.exhausted is not None:
+            self.poll.register(self.exhausted, select.POLLIN)
         while self.ended is None:
             for descriptor, _ in self.poll.poll():
                 self.serve(descriptor)
@@ -101,6 +106,8 @@ class Shim:
             self.read_stream(descriptor)
         elif descriptor == self.wake:
             self.woken()
+        elif descriptor == self.exhausted:
+            self.ran_out_of_memory(descriptor)
         else:
             self.command()
 
@@ -124,6 +131,12 @@ class Shim:
         if signal.SIGTERM in numbers and os.getppid() != self.spec["parent"]:
             self.abandon()
         self.reap()
+
+    def ran_out_of_memory(self, descriptor: int) -> None:
+        """The kernel kills one process of the container: the rest goes with it."""
+        self.poll.unregister(descriptor)
+        self.out_of_memory = True
+        self.end_everything()
 
     def reap(self) -> None:
         while True:
@@ -271,9 +284,9 @@ def main() -> int:
         shim.abandon()
     shim.say("started", shim.main)
     shim.run()
-    oom_kills = [counter(path) for path in spec["cgroups"]]
+    oom_kills = sum(memory.kills(path) for path in spec["cgroups"])
     shim.clean_up()
-    shim.say("ended", shim.ended, sum(oom_kills))
+    shim.say("ended", shim.ended, oom_kills or int(shim.out_of_memory))
     return 0
 
 
@@ -286,11 +299,3 @@ def permitted() -> str:
             continue
         return answer
     return "none"
-
-
-def counter(path: str) -> int:
-    """How many processes the kernel killed in this control group for want of memory."""
-    for name in ("memory.oom_control", "memory.events"):
-        with suppress(OSError), open(f"{path}/{name}") as file:
-            return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
-    return 0
