@@ -1,11 +1,48 @@
-"""Where Go finds base64 and times at fault, and the words it has for it."""
+"""How Go writes text and JSON; where it finds base64 and times at fault, and the words it has for it."""
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _CLEAN_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\a": "\\a",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\v": "\\v",
+    }
+)
+_HTML = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+
+
+def quoted(text: str) -> str:
+    """A string as %q writes it."""
+    escaped = text.translate(_ESCAPES)
+    if not escaped.isprintable():
+        escaped = "".join(char if char.isprintable() else _escaped(ord(char)) for char in escaped)
+    return f'"{escaped}"'
+
+
+def _escaped(code: int) -> str:
+    if code < 0x20 or code == 0x7F:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def as_json(value: Any) -> str:
+    """A value as encoding/json writes it: without spaces, and with nothing in it that HTML would read."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_HTML)
 
 
 def corrupt_base64(text: str) -> int | None:

@@ -146,6 +146,22 @@ def test_a_secret_s_data_is_base64() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('a "b"\n\\', r'"a \"b\"\n\\"'),
+        ("\x00\x07\x0b\x7f", r'"\x00\a\v\x7f"'),
+        ("ü\u200b\U000e0001", r'"ü\u200b\U000e0001"'),
+    ],
+)
+def test_texts_in_quotes(text: str, written: str) -> None:
+    assert go_formats.quoted(text) == written
+
+
+def test_json_has_nothing_that_html_would_read() -> None:
+    assert go_formats.as_json({"a": ["<&>", 1, None]}) == r'{"a":["\u003c\u0026\u003e",1,null]}'
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("2026-01-01T00:00:00Z", ""),

@@ -13,6 +13,7 @@ from typing import Any
 
 from bluegreen.localkube.custom import formats, patterns
 from bluegreen.localkube.custom.structural import INT_OR_STRING, Schema, additional, items, properties
+from bluegreen.localkube.go_formats import quoted
 from bluegreen.localkube.status import Cause
 from bluegreen.localkube.validation import fields as words
 from bluegreen.localkube.validation.fields import Causes, Raw
@@ -136,7 +137,7 @@ def _type(value: Any, schema: Schema, path: str, _old: Any) -> Result | None:
 
 
 def _type_problem(path: str, wanted: str, found: Any) -> Problem:
-    return Problem(path, "type", f"{path} in body must be of type {wanted}: {words.quoted(found)}", found)
+    return Problem(path, "type", f"{path} in body must be of type {wanted}: {quoted(found)}", found)
 
 
 def _format(schema: Schema) -> str:
@@ -154,7 +155,7 @@ def _junctors(value: Any, schema: Schema, path: str, old: Any) -> Result:
     if schema.get("allOf"):
         found.merge(_all_of(value, schema["allOf"], path, old))
     if schema.get("not") is not None and not result(value, schema["not"], path).problems:
-        found.add(_plain(f"{words.quoted(path)} must not validate the schema (not)"))
+        found.add(_plain(f"{quoted(path)} must not validate the schema (not)"))
     found.matched += 1
     return found
 
@@ -172,7 +173,7 @@ def _any_of(value: Any, alternatives: list[Schema], path: str, old: Any) -> Resu
             return judged
         if best is None or judged.matched > best.matched:
             best = judged
-    found = Result([_plain(f"{words.quoted(path)} must validate at least one schema (anyOf)")])
+    found = Result([_plain(f"{quoted(path)} must validate at least one schema (anyOf)")])
     found.merge(best or Result())
     return found
 
@@ -183,7 +184,7 @@ def _one_of(value: Any, alternatives: list[Schema], path: str, old: Any) -> Resu
     if len(valid) == 1:
         return valid[0]
     how = f"Found {len(valid)} valid alternatives" if valid else "Found none valid"
-    found = Result([_plain(f"{words.quoted(path)} must validate one and only one schema (oneOf). {how}")])
+    found = Result([_plain(f"{quoted(path)} must validate one and only one schema (oneOf). {how}")])
     if not valid:
         found.merge(max(judged, key=lambda each: each.matched))
     return found
@@ -196,7 +197,7 @@ def _all_of(value: Any, parts: list[Schema], path: str, old: Any) -> Result:
     valid = sum(not each.problems for each in judged)
     if valid < len(parts):
         tail = "" if valid else ". None validated"
-        found.add(_plain(f"{words.quoted(path)} must validate all the schemas (allOf){tail}"))
+        found.add(_plain(f"{quoted(path)} must validate all the schemas (allOf){tail}"))
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluegreen.localkube import quantities
+from bluegreen.localkube.go_formats import quoted
 
 Obj = dict[str, Any]
 Lookup = Callable[[str, str], Obj | None]
@@ -158,13 +159,6 @@ def field(pod: Obj, path: str) -> str:
     if path not in values:
         raise ConfigError(f"unsupported fieldPath: {path}")
     return str(values[path])
-
-
-def quoted(text: str) -> str:
-    """A string as Go's %q writes it, for the files of labels and annotations."""
-    special = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    plain = (special.get(char) or (char if char.isprintable() else f"\\u{ord(char):04x}") for char in text)
-    return f'"{"".join(plain)}"'
 
 
 def service_variables(services: list[Obj]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bluegreen.localkube.go_formats import quoted
 from bluegreen.localkube.kubelet.answers import Answer
-from bluegreen.localkube.kubelet.env import quoted
 from bluegreen.localkube.kubelet.handlers import Place, exec_refusal, http_get, run
 from bluegreen.localkube.kubelet.launch import StartError
 

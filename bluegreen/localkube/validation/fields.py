@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bluegreen.localkube.go_formats import as_json, quoted
 from bluegreen.localkube.status import Cause
 
 Causes = list[Cause]
@@ -25,7 +25,7 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, (dict, list)):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return as_json(value)
     return (
         {None: "null", True: "true", False: "false"}.get(value) or str(value) if not _is_number(value) else str(value)
     )
@@ -33,11 +33,6 @@ def shown(value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def quoted(text: str) -> str:
-    """Text in quotes, as Go's %q writes it."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def required(field: str, detail: str = "") -> Cause:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen.localkube.kubelet.env import ConfigError, Environment, expand, field, quoted, service_variables
+from bluegreen.localkube.kubelet.env import ConfigError, Environment, expand, field, service_variables
 
 Obj = dict[str, Any]
 POD: Obj = {
@@ -128,10 +128,6 @@ def test_resource_fields(reference: Obj, value: str) -> None:
 def test_a_missing_limit_is_the_nodes() -> None:
     bare = {"name": "bare", "env": [{"name": "X", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]}
     assert environment().of(bare) == {"X": "8"}
-
-
-def test_quoting_is_gos() -> None:
-    assert quoted('a "b"\n\\') == '"a \\"b\\"\\n\\\\"'
 
 
 def test_services_as_variables() -> None:
