@@ -1,6 +1,6 @@
-"""A team's own repository: the suites, the load tests and the configuration that switches the plugin on, written once.
+"""A team's own repository: suites, load tests, conftest.py and the configuration that switches the plugin on.
 
-Nothing that is there already is touched: what a team has changed is its own.
+Written once. Nothing that is there already is touched: what a team has changed is its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,28 @@ bluegreen_release = suites/release
 bluegreen_validate = suites/validate
 """
 
+CONFIGURATION_TOML = """\
+[tool.pytest.ini_options]
+addopts = ["-p", "no:locust", "-p", "no:anyio"]
+bluegreen_release = "suites/release"
+bluegreen_validate = "suites/validate"
+"""
+"""The same, for ``pyproject.toml``."""
+
+CONFTEST = '''\
+"""This repository's own fixtures and hooks; those of a release (candidate, live, release, cluster, settings) are there.
+
+A hook hears of each step before it is taken, and refuses it by raising:
+
+    def pytest_bluegreen_before_step(step, context):
+        if step == "switching":
+            context.await_approval(step)
+"""
+'''
+
+SMALL_FILES = {"conftest.py": CONFTEST, "reports/.gitignore": "*\n"}
+"""Files that are written where they are missing; what a run leaves in reports/ belongs to no repository."""
+
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -33,6 +55,11 @@ def write(folder: Path) -> list[str]:
         if not (folder / name).exists():
             shutil.copytree(_source(name), folder / name, ignore=IGNORED)
             written.append(f"{name}/")
+    for name, text in SMALL_FILES.items():
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text)
+            written.append(name)
     configured = any((folder / name).exists() for name in ("pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini"))
     if not configured:
         (folder / "pytest.ini").write_text(CONFIGURATION)
@@ -45,7 +72,7 @@ def configuration_of(folder: Path) -> str:
     files = [folder / name for name in ("pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini")]
     if any("bluegreen_release" in file.read_text() for file in files if file.exists()):
         return ""
-    return CONFIGURATION
+    return CONFIGURATION_TOML if (folder / "pyproject.toml").exists() else CONFIGURATION
 
 
 def _source(name: str) -> Path:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_a_release_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     place = run(installed / "python", "-c", "import bluegreen; print(bluegreen.__file__)", cwd=tmp_path)
     assert str(CHECKOUT) not in place
     said = run(installed / "bluegreen", "init", cwd=tmp_path)
-    assert "suites/, loadtests/, pytest.ini" in said
+    assert "suites/, loadtests/, conftest.py, reports/.gitignore, pytest.ini" in said
     assert "nothing was written" in run(installed / "bluegreen", "init", cwd=tmp_path)
     with localkube.running(localkube.DEFAULT_NAME) as cluster:
         home = {"BLUEGREEN_HOME": str(cluster.base)}
@@ -59,7 +60,10 @@ def test_a_release_from_the_wheel(installed: Path, tmp_path: Path) -> None:
 
 def test_a_repository_with_its_own_configuration_is_told_what_to_add(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    assert checkout.write(tmp_path) == ["suites/", "loadtests/"]
-    assert "bluegreen_release" in checkout.configuration_of(tmp_path)
+    (tmp_path / "conftest.py").write_text("# a team's\n")
+    assert checkout.write(tmp_path) == ["suites/", "loadtests/", "reports/.gitignore"]
+    assert (tmp_path / "conftest.py").read_text() == "# a team's\n"
+    to_add = tomllib.loads(checkout.configuration_of(tmp_path))
+    assert to_add["tool"]["pytest"]["ini_options"]["bluegreen_release"] == "suites/release"
     (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\nbluegreen_release = "suites/release"\n')
     assert checkout.configuration_of(tmp_path) == ""

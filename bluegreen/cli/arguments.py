@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "approve":
             one.add_argument("--refuse", action="store_true", help="say no: the release goes back")
             one.add_argument("--reason", default="", metavar="TEXT", help="why, for the release's output and log")
-    init_help = "write suites, load tests and pytest's configuration into this folder, where they are missing"
+    init_help = "write suites, load tests, conftest.py and pytest's configuration into this folder, where missing"
     commands.add_parser("init", help=init_help, description=init_help).set_defaults(command=releases.init)
     _add_cluster(
         commands.add_parser(
