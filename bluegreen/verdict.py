@@ -77,6 +77,12 @@ _SAYS: Mapping[str, Verdict | None] = {
     "skipped": None,
 }
 
+BAD = ("failed", "error")
+"""How tests end that found something wrong, or broke."""
+
+UNPROVEN = tuple(outcome for outcome, says in _SAYS.items() if says is Verdict.NO_EVIDENCE)
+"""How tests end, or were kept from running, that prove nothing."""
+
 _GATE_OUTCOMES: Mapping[Verdict, Outcome] = {
     Verdict.PASS: Outcome.GATE_PASSED,
     Verdict.NOT_RUN: Outcome.NO_EVIDENCE,

@@ -28,7 +28,7 @@ from bluegreen.errors import (
 )
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
-from bluegreen.verdict import GATE_STAGES, RETURN_STAGES, Outcome, Verdict, gate_verdict, stage_verdict
+from bluegreen.verdict import BAD, GATE_STAGES, RETURN_STAGES, UNPROVEN, Outcome, Verdict, gate_verdict, stage_verdict
 
 if TYPE_CHECKING:
     import pytest
@@ -219,7 +219,7 @@ class Owner:
     def record(self, report: pytest.TestReport) -> None:
         """Take a test's report; a failure in production switches back at once."""
         test = self.tally.record(report)
-        bad = test is not None and test.outcome in ("failed", "error", "no-evidence", "crashed")
+        bad = test is not None and test.outcome in (*BAD, *UNPROVEN)
         if test is not None and bad and phase_of(test.stage) == "production" and self.outcome is None:
             said = test.sentence.splitlines()[0] if test.sentence else test.outcome
             self._roll_back(f"{test.nodeid.rpartition('::')[2]}: {said}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock
 from bluegreen.plugin.state import FILE
-from bluegreen.verdict import Outcome, Verdict, exit_code
+from bluegreen.verdict import BAD, UNPROVEN, Outcome, Verdict, exit_code
 
 if TYPE_CHECKING:
     import pytest
@@ -186,8 +186,6 @@ def _probe(probe: dict[str, Any]) -> str:
 
 def _failures(owner: Owner | Validation, limit: int = 5) -> list[tuple[str, str]]:
     """A sentence for each test that failed, the first few; then for what is without evidence."""
-    from bluegreen.report.words import BAD, UNPROVEN
-
     tests = list(owner.tally.tests.values())
     said = [(t.stage, t.sentence.splitlines()[0] if t.sentence else t.nodeid.rpartition("::")[2]) for t in tests]
     failed = [f"{stage}: {text}" for t, (stage, text) in zip(tests, said, strict=True) if t.outcome in BAD]

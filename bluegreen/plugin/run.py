@@ -22,6 +22,7 @@ from bluegreen.plugin.owner import Owner
 from bluegreen.plugin.stages import PHASES, order, phase_of, stage_of
 from bluegreen.plugin.state import FILE, StateFile
 from bluegreen.plugin.validation import Validation
+from bluegreen.plugin.witness import Witness
 from bluegreen.verdict import Outcome, exit_code
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     config.pluginmanager.register(fixtures, "bluegreen-fixtures")
     config.stash[fixtures.RUN_DIR] = run_dir
     config.stash[fixtures.SETTINGS] = settings
+    config.pluginmanager.register(Witness(suite_folder(config, suite)), "bluegreen-witness")
     config.pluginmanager.register(Measuring(config, run_dir, suite), "bluegreen-measuring")
     if not worker:
         _direct_reports(config, run_dir)
         config.pluginmanager.register(Owning(config, suite, settings, run_dir), "bluegreen-owner")
 
 
-PARTS = ("bluegreen-ordering", "bluegreen-fixtures", "bluegreen-measuring", "bluegreen-owner")
+PARTS = ("bluegreen-ordering", "bluegreen-fixtures", "bluegreen-measuring", "bluegreen-witness", "bluegreen-owner")
 """The names under which a suite's plugins are registered."""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bluegreen.plugin import witness
 from bluegreen.verdict import STAGES
 
 if TYPE_CHECKING:
@@ -136,9 +137,12 @@ def _outcome(report: pytest.TestReport) -> str | None:
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         return "not-run" if reason.startswith(("Skipped: not run", "not run")) else "skipped"
-    if report.when == "call":
-        return "passed"
-    return None
+    if report.when != "call" or type(report).__name__ == "SubtestReport":
+        return None  # a part of a test that passed says nothing of the whole
+    if not getattr(report, witness.SEEN, False):
+        return "no-evidence"
+    why = getattr(report, witness.UNPROVEN, "")
+    return ("rerun" if why.startswith(witness.TRIED_AGAIN) else "no-evidence") if why else "passed"
 
 
 NO_EVIDENCE = "NoEvidenceError"  # bluegreen.gate's: a test ran, found nothing wrong, and could not tell
@@ -161,7 +165,7 @@ def _sentence(report: pytest.TestReport) -> str:
         )
         return how + (f": {reason}" if reason else "")
     if report.passed:
-        return ""
+        return str(getattr(report, witness.UNPROVEN, "it was reported as passed, and nobody saw it run"))
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)

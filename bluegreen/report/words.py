@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bluegreen.grammar import shown_image
+from bluegreen.verdict import BAD, UNPROVEN
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,6 @@ def passed_of(stage: Mapping[str, Any]) -> str:
     skipped = outcomes.count("skipped")
     said = f"{outcomes.count('passed')} of {len(outcomes) - skipped}"
     return f"{said}, {skipped} skipped" if skipped else said
-
-
-BAD = ("failed", "error")
-"""How tests end that found something wrong, or broke."""
-
-UNPROVEN = ("no-evidence", "crashed", "rerun", "xfailed", "xpassed", "left-out")
-"""How tests end, or were kept from running, that prove nothing."""
 
 
 def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

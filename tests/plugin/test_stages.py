@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
+from bluegreen.plugin import witness
 from bluegreen.plugin.completeness import LeftOut
 from bluegreen.plugin.stages import Tally, phase_of
 from bluegreen.verdict import Verdict, stage_verdict
 
 
 def report(nodeid: str, when: str, outcome: str, longrepr: Any = None, **more: Any) -> pytest.TestReport:
-    return pytest.TestReport(nodeid, ("", 0, ""), {}, outcome, longrepr, when, duration=0.5, **more)  # type: ignore[arg-type]
+    made = pytest.TestReport(nodeid, ("", 0, ""), {}, outcome, longrepr, when, duration=0.5, **more)  # type: ignore[arg-type]
+    setattr(made, witness.SEEN, True)
+    setattr(made, witness.UNPROVEN, "")
+    return made
 
 
 def ran(
@@ -90,3 +94,15 @@ def test_a_stage_without_tests_is_no_evidence_and_a_team_may_add_its_own() -> No
     assert stage_verdict(tally.outcomes("api")) is Verdict.NO_EVIDENCE
     assert tally.stages.index("load") < tally.stages.index("migrations") < tally.stages.index("production")
     assert phase_of("migrations") == "gate"
+
+
+def test_a_pass_that_nobody_saw_or_that_proves_nothing_is_no_evidence() -> None:
+    tally = Tally({"a": "health", "b": "health", "c": "health"})
+    unseen, empty, again = (report(name, "call", "passed") for name in "abc")
+    delattr(unseen, witness.SEEN)
+    setattr(empty, witness.UNPROVEN, "it asserted nothing and asked nobody")
+    setattr(again, witness.UNPROVEN, f"{witness.TRIED_AGAIN}; at first: OSError")
+    for made in (unseen, empty, again):
+        tally.record(made)
+    assert tally.outcomes("health") == ["no-evidence", "no-evidence", "rerun"]
+    assert tally.tests["b"].sentence == "it asserted nothing and asked nobody"
