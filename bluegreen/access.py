@@ -3,7 +3,7 @@
 ``auto`` takes the first way that answers, in the order in which users come nearest: the load balancer's address, a
 NodePort, the cluster's own addresses (only from inside a cluster, or where pods run on this very machine), and last a
 port-forward through the API server. ACCESS names one of them for the live Service instead. What was picked stands in
-``Address.via``.
+``Address.via``, and an address says it when it is shown.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ from bluegreen.settings import Settings
 Obj = dict[str, Any]
 
 LOAD_BALANCER, NODE_PORT, CLUSTER, PORT_FORWARD = "load-balancer", "node-port", "cluster", "port-forward"
+
+WORDS = {
+    LOAD_BALANCER: "load balancer",
+    NODE_PORT: "NodePort",
+    CLUSTER: "cluster address",
+    PORT_FORWARD: "port-forward",
+}
+"""The ways as people call them."""
 
 CONNECT_S = 0.5
 """A choice: a first look at an address; one that hangs is not the one to take."""
@@ -60,7 +68,7 @@ class Address:
         return f"http://{host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"{self.url} ({self.via})"
+        return f"{self.url} ({WORDS[self.via]})"
 
 
 class Access:

@@ -180,7 +180,7 @@ class Beginning:
                 f"The probe's file {self.probe.out_file} cannot be written: {error.strerror}.",
                 "Make room, or set TMPDIR to a directory that can be written.",
             ) from error
-        return self.probe.url
+        return str(address)
 
     def _stand_up(self) -> str:
         """Make the candidate at the live colour's present size, behind the preview Service."""
@@ -231,7 +231,7 @@ class Beginning:
                 self.unavailable = f"{error.sentence} The cluster says of {said}" if said else error.sentence
         self.digest = digest(self._desk.deployments.pods(record.candidate))
         self._desk.enter(Step.JUDGING)
-        return self.unavailable or f"{record.candidate} is available"
+        return self.unavailable or f"{record.candidate} is available at {self._desk.access.preview()}"
 
     def _known(self) -> Record:
         if self.record is None:

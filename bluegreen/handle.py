@@ -32,6 +32,8 @@ class Handle:
     context: str
     live_urls: Mapping[str, str] = field(default_factory=dict)  # port name -> base URL, no trailing slash
     preview_urls: Mapping[str, str] = field(default_factory=dict)
+    live_via: str = ""  # by which way its URLs lead there: load-balancer, node-port, cluster, port-forward
+    preview_via: str = ""
     available: bool = False  # whether the candidate became Available and answers through the preview Service
     unavailable_reason: str = ""  # one sentence when it did not
     returning: str = ""  # why the whole gate is not needed, in words: it served until a moment ago; "" when it is

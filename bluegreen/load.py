@@ -303,12 +303,16 @@ def escaped(argument: str) -> str:
     return argument.replace("$", "$$")
 
 
+def rate_rps(settings: Settings) -> float:
+    """Requests a second that a load test asks for in all."""
+    return settings.load_rate or settings.load_users * PER_USER_PER_S
+
+
 def pace(settings: Settings) -> list[str]:
     """How often is asked: at fixed moments whatever the answers, or by users who wait for each answer."""
-    rate = settings.load_rate or settings.load_users * PER_USER_PER_S
     if settings.load_model == "users":
-        return [f"--per-user={rate / settings.load_users}"]
-    return [f"--rate={rate}"]
+        return [f"--per-user={rate_rps(settings) / settings.load_users}"]
+    return [f"--rate={rate_rps(settings)}"]
 
 
 def _run_to_end(command: Sequence[str], log_file: Path, deadline: Deadline, decided: Callable[[], bool]) -> None:

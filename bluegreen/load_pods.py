@@ -7,6 +7,7 @@ A ConfigMap brings the locust file; it belongs to the master's pod and goes with
 from __future__ import annotations
 
 import json
+import math
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bluegreen import load, localkube, manifests
+from bluegreen.access import PORT_FORWARD
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
 from bluegreen.errors import HarnessError
 from bluegreen.kube import Kube
 from bluegreen.load import LoadResult, LoadTestError, Plan
+from bluegreen.portforward import too_much
 from bluegreen.settings import Settings
 
 SUMMARY = "loadtest-summary "
@@ -35,13 +38,30 @@ EXPECT_S = 60
 """How long the master waits for its workers; then it begins without those that did not come."""
 
 
+WORKER_RPS = 1000.0
+"""Requests a second for each worker that is added unasked. A choice: one makes several thousand on a CPU of its own."""
+
+
+def workers(settings: Settings, via: str) -> int:
+    """How many pods make the load; 0: it is made here. ``via``: by which way the application is reached from here.
+
+    LOAD_WORKERS, or as many as are needed where the only way is a port-forward that cannot carry the load.
+    """
+    rate_rps = load.rate_rps(settings)
+    if settings.load_workers or via != PORT_FORWARD:
+        return settings.load_workers
+    if not too_much(rate_rps, settings.load_users, kept=settings.keep_alive):
+        return 0
+    return math.ceil(rate_rps / WORKER_RPS)
+
+
 def image(settings: Settings) -> str:
     """The image that locust runs in: LOAD_IMAGE, or locust's own of the version installed here."""
     return settings.load_image or (LOCAL_IMAGE if settings.embedded else f"locustio/locust:{version('locust')}")
 
 
-def run(kube: Kube, settings: Settings, plan: Plan, out_dir: Path) -> LoadResult:
-    """Run a load test by LOAD_WORKERS pods and a master, and give its figures. Whatever ends it removes the pods.
+def run(kube: Kube, settings: Settings, plan: Plan, out_dir: Path, number: int) -> LoadResult:
+    """Run a load test by a number of pods and a master, and give its figures. Whatever ends it removes the pods.
 
     Raises:
         TimeoutExpiredError: it was not done in time; says what a pod was waiting for.
@@ -52,24 +72,24 @@ def run(kube: Kube, settings: Settings, plan: Plan, out_dir: Path) -> LoadResult
     deadline = Deadline(settings.load_test_duration + START_S)
     name = f"{settings.app_name}-load-{uuid.uuid4().hex[:6]}"
     with _removed(kube) as names:
-        master = _start(kube, settings, names, f"{name}-master", name, _master(settings, plan))
+        master = _start(kube, settings, names, f"{name}-master", name, _master(settings, plan, number))
         kube.create(_config(name, master))
         address = _address(kube, f"{name}-master", deadline)
-        for number in range(settings.load_workers):
+        for each in range(number):
             worker = ["-f", FILE, "--worker", "--master-host", address]
-            _start(kube, settings, names, f"{name}-{number}", name, worker)
+            _start(kube, settings, names, f"{name}-{each}", name, worker)
         _await_end(kube, f"{name}-master", deadline)
         log = kube.logs(f"{name}-master", tail_lines=None)
     out_dir.mkdir(parents=True, exist_ok=True)
     (out_dir / "locust.log").write_text("\n".join(line for line in log.splitlines() if not line.startswith(SUMMARY)))
-    return _result(settings, log)
+    return _result(log, number)
 
 
 FILE = "/loadtest/locustfile.py"
 
 
-def _master(settings: Settings, plan: Plan) -> list[str]:
-    waits = ["--expect-workers", str(settings.load_workers), "--expect-workers-max-wait", str(EXPECT_S)]
+def _master(settings: Settings, plan: Plan, number: int) -> list[str]:
+    waits = ["--expect-workers", str(number), "--expect-workers-max-wait", str(EXPECT_S)]
     return [
         *("-f", FILE, "--headless", "--only-summary", "--master", "--master-bind-host", "$(POD_IP)", *waits),
         *(load.escaped(argument) for argument in load.arguments(settings, plan)),
@@ -150,15 +170,15 @@ def _waiting(pods: list[Obj]) -> str:
     return "; ".join(said) or "; ".join(map(_phase, pods))
 
 
-def _result(settings: Settings, log: str) -> LoadResult:
+def _result(log: str, number: int) -> LoadResult:
     line = next((line for line in log.splitlines() if line.startswith(SUMMARY)), "")
     if not line:
         last = (log.strip().splitlines() or ["it said nothing"])[-1][:300]
         raise LoadTestError(f"The load test's master wrote no figures: {last}", "Look at LOAD_IMAGE and LOAD_WORKERS.")
     found = load.read(json.loads(line.removeprefix(SUMMARY)))
-    if found.workers < settings.load_workers:
+    if found.workers < number:
         raise LoadTestError(
-            f"Of {settings.load_workers} locust workers {found.workers} came within {EXPECT_S} s.",
+            f"Of {number} locust workers {found.workers} came within {EXPECT_S} s.",
             "Look whether the cluster has room for their pods, or ask for fewer with LOAD_WORKERS.",
         )
     return found

@@ -217,7 +217,7 @@ class Release:
         """The release so far, as JSON-able values.
 
         Keys: release_id, started_at, started_by, image, digest, version, colour_before, colour_after, candidate,
-        replicas, first, switched, patches (of the live Service, in the order sent), steps (name, started_s,
+        replicas, first, switched, reached_by, patches (of the live Service, in the order sent), steps (name, started_s,
         duration_s, detail, failed), durations_s, probe, evidence, drain, reason, recovered, unavailable_reason.
         """
         found = self.desk.journal.record if self._phase is not None else self._beginning.record
@@ -236,6 +236,7 @@ class Release:
             "replicas": found.replicas if found is not None else 0,
             "first": before is None,
             "switched": self.switched,
+            "reached_by": {"live": self.handle.live_via, "preview": self.handle.preview_via} if self.handle else {},
             "patches": [patch.as_json() for patch in self.desk.traffic.patches],
             "steps": [step.as_json() for step in self.steps.taken],
             "durations_s": self.steps.durations_s(),
@@ -342,6 +343,8 @@ class Release:
             context=self.kube.context,
             live_urls=self._urls(settings.service_name, self.desk.access.live),
             preview_urls=self._urls(settings.preview_service_name, self.desk.access.preview),
+            live_via=self.desk.access.live().via,
+            preview_via=self.desk.access.preview().via,
             available=not self._beginning.unavailable,
             unavailable_reason=self._beginning.unavailable,
             returning=self._beginning.returning,

@@ -189,7 +189,8 @@ SETTINGS: tuple[Setting, ...] = (
         "LOAD_WORKERS",
         grammar.whole(0, 1000, 4),
         "0",
-        "Pods in the cluster that make the load, as locust's workers; 0: it is made where the release runs.",
+        "Pods in the cluster that make the load, as locust's workers; 0: it is made where the release runs, unless "
+        "only a port-forward that cannot carry it leads to the application.",
         "NUMBER",
     ),
     Setting(

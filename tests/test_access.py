@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import json
 import os
+import resource
 import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -75,7 +78,7 @@ def fill(api: FaultyApi, port: int, *, address: str = "127.0.0.1", balancer: str
 def test_an_address_is_a_url() -> None:
     assert Address("10.0.0.1", 80, CLUSTER).url == "http://10.0.0.1:80"
     assert Address("::1", 80, CLUSTER).url == "http://[::1]:80"
-    assert str(Address("h", 1, NODE_PORT)) == "http://h:1 (node-port)"
+    assert str(Address("h", 1, NODE_PORT)) == "http://h:1 (NodePort)"
 
 
 def test_the_users_way_is_taken_first(api: FaultyApi, kube: Kube, listening: int) -> None:
@@ -213,13 +216,20 @@ class ForwardingApi:
     def __init__(self, port: int) -> None:
         self.port = port
         self.asked: list[str] = []
-        self.handlers: set[asyncio.Task[None]] = set()
+        self.gone: set[str] = set()
+        self.changes: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.handlers: set[asyncio.Task[Any]] = set()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
     def __enter__(self) -> str:
         self.thread.start()
         return asyncio.run_coroutine_threadsafe(self._start(), self.loop).result(10)
+
+    def change(self, ready: dict[str, Any]) -> None:
+        """Tell who watches EndpointSlices of a new state."""
+        change = {"type": "MODIFIED", "object": ready}
+        asyncio.run_coroutine_threadsafe(_put(self.changes, change), self.loop).result(10)
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(10)
@@ -229,7 +239,7 @@ class ForwardingApi:
 
     async def _start(self) -> str:
         app = web.Application()
-        app.router.add_get(f"{PODS}/p/portforward", self._forward)
+        app.router.add_get(f"{PODS}/{{pod}}/portforward", self._forward)
         app.router.add_get("/{path:.*}", self._read)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self.runner.setup()
@@ -239,23 +249,39 @@ class ForwardingApi:
 
     async def _stop(self) -> None:
         """End the connections, and let the loop close their transports."""
-        for handler in self.handlers:
+        handlers = [handler for handler in self.handlers if not handler.done()]
+        for handler in handlers:
             handler.cancel()
-        await asyncio.gather(*self.handlers, return_exceptions=True)
+        await asyncio.gather(*handlers, return_exceptions=True)
         await self.runner.cleanup()
         for _ in range(10):
             await asyncio.sleep(0)
 
-    async def _read(self, request: web.Request) -> web.Response:
-        empty: dict[str, Any] = {"metadata": {}, "items": []}
+    async def _read(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("watch"):
+            return await self._watch(request)
+        empty: dict[str, Any] = {"metadata": {"resourceVersion": "1"}, "items": []}
         answers = {f"{PODS}/p": pod("192.0.2.7"), f"{SERVICES}/live": SERVICE, SLICES: {**empty, "items": [SLICE]}}
         return web.json_response(answers.get(request.path, empty))
 
-    async def _forward(self, request: web.Request) -> web.WebSocketResponse:
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        """Nothing changes, unless ``changes`` says so."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None
+        self.handlers.add(task)
+        while True:
+            await response.write(json.dumps(await self.changes.get()).encode() + b"\n")
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        pod_name = request.match_info["pod"]
+        self.asked.append(f"{pod_name} {request.query['ports']}")
+        if pod_name in self.gone:
+            return web.json_response({"kind": "Status", "message": f'pods "{pod_name}" not found'}, status=404)
         ws = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
         await ws.prepare(request)
         number = int(request.query["ports"])
-        self.asked.append(f"{number} {request.headers.get('Authorization', '')}")
         for channel in (0, 1):
             await ws.send_bytes(bytes([channel, number % 256, number // 256]))
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -280,8 +306,14 @@ class ForwardingApi:
 
 
 SERVICE = {"kind": "Service", "metadata": {"name": "live"}, "spec": {"ports": [{"name": "http", "port": 80}]}}
+
+
+async def _put(queue: asyncio.Queue[dict[str, Any]], item: dict[str, Any]) -> None:
+    await queue.put(item)
+
+
 SLICE = {
-    "metadata": {"name": "live-1"},
+    "metadata": {"name": "live-1", "resourceVersion": "1"},
     "ports": [{"name": "metrics", "port": 9090}, {"name": "http", "port": 8080}],
     "endpoints": [
         {"conditions": {"ready": False}, "targetRef": {"name": "not-ready"}},
@@ -337,11 +369,73 @@ def test_a_forward_reaches_a_pod_and_a_services_ready_pod(echo: int) -> None:
         assert found.live() == live
         assert exchange(live, content) == content
         assert exchange(live, b"again") == b"again"
-        assert [asked.split()[0] for asked in server.asked] == ["8080"] * 3
+        assert server.asked == ["p 8080"] * 3
         found.close()
         kube.close()
         with pytest.raises(OSError, match="refused"):
             socket.create_connection((live.host, live.port), timeout=5)
+
+
+def with_pods(*names: str, version: str = "2") -> dict[str, Any]:
+    """The EndpointSlice with these pods ready."""
+    ready = [{"conditions": {"ready": True}, "targetRef": {"name": name}} for name in names]
+    return {**SLICE, "metadata": {"name": "live-1", "resourceVersion": version}, "endpoints": ready}
+
+
+def test_connections_go_to_the_pods_that_are_ready_now_and_ask_the_api_for_nothing_else(echo: int) -> None:
+    server = ForwardingApi(echo)
+    with server as url:
+        kube = kube_for(url)
+        found = Access(kube, settings())
+        live = found.live()
+        assert exchange(live, b"first") == b"first"
+        before = kube.transport.requests
+        server.change(with_pods("q"))
+        deadline = Deadline(10)
+        while server.asked[-1] != "q 8080":
+            assert exchange(live, b"next") == b"next"
+            assert not deadline.expired
+        assert kube.transport.requests == before
+        found.close()
+        kube.close()
+
+
+def test_a_pod_that_is_gone_is_passed_over(echo: int) -> None:
+    """It went a moment ago, and its EndpointSlice says so only later."""
+    server = ForwardingApi(echo)
+    server.gone.add("p")
+    with server as url:
+        kube = kube_for(url)
+        found = Access(kube, settings())
+        live = found.live()
+        server.change(with_pods("p", "q"))
+        for _ in range(4):
+            assert exchange(live, b"whoever is there") == b"whoever is there"
+        assert {"p 8080", "q 8080"} <= set(server.asked)
+        found.close()
+        kube.close()
+
+
+def test_many_connections_are_open_at_once(echo: int) -> None:
+    """More than select() could look at: 1,100 descriptors and more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip("this user may not open 4,096 files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    server = ForwardingApi(echo)
+    try:
+        with server as url, ExitStack() as closing:
+            kube = kube_for(url)
+            found = Access(kube, settings())
+            live = found.live()
+            held = [closing.enter_context(socket.create_connection((live.host, live.port), 30)) for _ in range(350)]
+            for connection in held:
+                connection.sendall(b"still here")
+            assert [connection.recv(100) for connection in held] == [b"still here"] * len(held)
+            found.close()
+            kube.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_forward_to_nobody_closes_its_connection(api: FaultyApi, kube: Kube, listening: int) -> None:

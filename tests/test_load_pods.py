@@ -37,7 +37,7 @@ def settings(kube: Kube, **env: str) -> Settings:
 
 def test_workers_in_the_cluster_make_the_load_and_leave_nothing(kube: Kube, tmp_path: Path) -> None:
     with backend() as server:
-        found = load_pods.run(kube, settings(kube, LOAD_RATE="60"), Plan(server.url), tmp_path)
+        found = load_pods.run(kube, settings(kube, LOAD_RATE="60"), Plan(server.url), tmp_path, 2)
     assert found.failures == 0, found.errors
     assert found.workers == 2
     assert {one.path for one in found.endpoints} == {"/", "/api/v1/capabilities"}
@@ -46,10 +46,28 @@ def test_workers_in_the_cluster_make_the_load_and_leave_nothing(kube: Kube, tmp_
     assert gone(kube)
 
 
+@pytest.mark.parametrize(
+    ("env", "via", "number"),
+    [
+        ({}, "port-forward", 0),
+        ({"LOAD_USERS": "40"}, "port-forward", 1),
+        ({"LOAD_RATE": "2500"}, "port-forward", 3),
+        ({"LOAD_RATE": "100", "LOAD_USERS": "500"}, "port-forward", 1),
+        ({"KEEP_ALIVE": "false", "LOAD_RATE": "40"}, "port-forward", 0),
+        ({"KEEP_ALIVE": "false", "LOAD_RATE": "60"}, "port-forward", 1),
+        ({"LOAD_RATE": "2500"}, "node-port", 0),
+        ({"LOAD_RATE": "2500", "LOAD_WORKERS": "2"}, "port-forward", 2),
+        ({"LOAD_WORKERS": "2"}, "cluster", 2),
+    ],
+)
+def test_what_a_port_forward_does_not_carry_is_made_in_the_cluster(env: dict[str, str], via: str, number: int) -> None:
+    assert load_pods.workers(load({"DOCKER_IMAGE": "app:v1", **env}), via) == number
+
+
 def test_an_image_without_locust_is_told(kube: Kube, cluster: Cluster, tmp_path: Path) -> None:
     cluster.add_image("tools/no-locust:v1", ["echo", "no locust here"])
     with backend() as server, pytest.raises(LoadTestError, match="wrote no figures: no locust here") as caught:
-        load_pods.run(kube, settings(kube, LOAD_IMAGE="tools/no-locust:v1"), Plan(server.url), tmp_path)
+        load_pods.run(kube, settings(kube, LOAD_IMAGE="tools/no-locust:v1"), Plan(server.url), tmp_path, 2)
     assert isinstance(caught.value, HarnessError)
     assert "LOAD_IMAGE" in caught.value.remedy
     assert gone(kube)

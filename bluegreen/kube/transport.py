@@ -110,12 +110,21 @@ class Transport:
             raise from_status(what, response.status, _json_object(response.data))
         return response
 
-    def websocket(self, path: str, query: Sequence[tuple[str, str]], what: str, *, repeatable: bool = False) -> Any:
+    def websocket(
+        self,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        what: str,
+        *,
+        repeatable: bool = False,
+        policy: retry.RetryPolicy | None = None,
+    ) -> Any:
         """An open websocket (of websocket-client, as the official client opens it); raises ``KubeError``.
 
         Opening it is repeated as a request is. ``repeatable``: that begins nothing (a port-forward does not, an exec
-        does).
+        does). ``policy``: another than this server's usual one.
         """
+        policy = policy or self.policy
         url = self._url(path, query)
         started_s, failures = clock.now_s(), 0
         while True:
@@ -123,9 +132,9 @@ class Transport:
             if not isinstance(opened, Failure):
                 return opened
             failures += 1
-            pause_s = self.policy.pause_s(failures, opened.retry_after_s)
+            pause_s = policy.pause_s(failures, opened.retry_after_s)
             once = not (repeatable or opened.not_done)
-            if once or self.policy.over(failures, clock.now_s() - started_s, pause_s):
+            if once or policy.over(failures, clock.now_s() - started_s, pause_s):
                 raise opened.error
             clock.sleep_s(pause_s)
 

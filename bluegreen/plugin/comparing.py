@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bluegreen.comparison import Side
+    from bluegreen.gate import Check
     from bluegreen.metrics import Exposition
     from bluegreen.plugin.measuring import Target
 
@@ -38,6 +39,22 @@ def sides(target: Target) -> Iterator[tuple[Side, Side]]:
         target.cluster, live, target.deployment(), release.app_name, release.replicas, limit_s
     ) as selector:
         yield candidate, _side(target, selector, release.live_version)
+
+
+def way_too_narrow(target: Target) -> list[Check]:
+    """What cannot be told where the pods are reached by a port-forward that does not carry the load."""
+    from bluegreen import load
+    from bluegreen.access import PORT_FORWARD
+    from bluegreen.gate import Check
+    from bluegreen.portforward import too_much
+
+    via, settings = target.access.pod(target.pods()[0]).via, target.settings
+    narrow = via == PORT_FORWARD
+    why = too_much(load.rate_rps(settings), settings.load_users, kept=settings.keep_alive) if narrow else ""
+    remedy = "Ask for less with LOAD_RATE, or run the release inside the cluster (CLUSTER=in-cluster)."
+    if not why:
+        return []
+    return [Check.unknown("compare: way to the pods", via, "one that carries the load", f"{why}. {remedy}")]
 
 
 def _side(target: Target, selector: str, version: str) -> Side:

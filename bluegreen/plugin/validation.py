@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock
+from bluegreen.clock import Deadline
 from bluegreen.colour import live_colour
 from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.grammar import parse_image
@@ -61,7 +62,7 @@ class Validation:
         self.outcome, self.problem = Outcome.NO_EVIDENCE, why
 
     def _find_live(self, kube: Kube) -> Handle:
-        from bluegreen.access import Access
+        from bluegreen.access import Access, await_reachable
 
         settings = self.settings
         service = kube.get("Service", settings.service_name)
@@ -79,7 +80,10 @@ class Validation:
                 f"Service {settings.service_name} selects {colour}, but Deployment {name} is not there."
             )
         image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
-        urls = {"http": Access(kube, settings).live("http").url}
+        address = Access(kube, settings).live("http")
+        await_reachable(address, Deadline(REACH_TIMEOUT_S), settings.health_path)
+        self.progress(f"what is live is reached at {address}")
+        urls = {"http": address.url}
         version = settings.expected_version or parse_image(image).version
         return Handle(
             release_id="validate",
@@ -99,6 +103,8 @@ class Validation:
             context=kube.context,
             live_urls=urls,
             preview_urls=urls,
+            live_via=address.via,
+            preview_via=address.via,
             available=True,
             started_at=clock.timestamp(),
             report_dir=str(self.run_dir),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bluegreen.access import WORDS
 from bluegreen.grammar import shown_image
 from bluegreen.verdict import BAD, UNPROVEN
 
@@ -136,6 +137,7 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Cluster": record.get("cluster"),
         "Namespace": record.get("namespace"),
         "Service": record.get("service"),
+        "Reached by": _reached_by(record.get("reached_by") or {}),
         "Replicas": record.get("replicas"),
         "Started": record.get("started_at"),
         **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items() if name != "pid"},
@@ -148,3 +150,9 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Left by an earlier run": record.get("recovered"),
     }
     return {name: str(value) for name, value in found.items() if value not in (None, "", "–")}
+
+
+def _reached_by(ways: Mapping[str, str]) -> str:
+    """By which way the live and the preview Service were asked."""
+    live, preview = (WORDS.get(ways.get(name, ""), "") for name in ("live", "preview"))
+    return live if live == preview else f"{live} (live), {preview} (preview)"

@@ -22,8 +22,9 @@ def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, no
     with HealthWatch(target, [settings.health_path, f"{settings.health_base}/ready"]) as watch:
         wanted = thresholds.load(settings)
         decided = partial(gate.hopeless, thresholds=wanted)
-        if settings.load_workers:
-            result = load_pods.run(target.cluster, settings, load.Plan(target.inside_url()), run_dir)
+        if number := load_pods.workers(settings, target.release.preview_via):
+            note("load made by", f"{number} in the cluster as pods")
+            result = load_pods.run(target.cluster, settings, load.Plan(target.inside_url()), run_dir, number)
         else:
             result = load.run(settings, target.release.preview_urls["http"], run_dir, hopeless=decided)
     note("load", result.to_json())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bluegreen import comparison, gate
-from bluegreen.plugin.comparing import SameAnswers, sides
+from bluegreen.plugin.comparing import SameAnswers, sides, way_too_narrow
 from bluegreen.plugin.measuring import Target
 from bluegreen.settings import Settings
 
@@ -30,6 +30,8 @@ def test_it_is_no_worse_than_live(
     if target.release.live is None:
         note("compare", comparison.skipped(settings.compare, FIRST))
         pytest.skip(FIRST)
+    if unfit := way_too_narrow(target):
+        gate.require(unfit)
     with sides(target) as (candidate, live):
         found = comparison.run(settings, candidate, live, run_dir)
     note("compare", found.to_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from bluegreen import localkube
-from tests.bench import large, measures, rollback, sizes
+from tests.bench import forward, large, measures, rollback, sizes
 from tests.bench.rows import Row
 
 ALL = {
@@ -20,6 +20,7 @@ ALL = {
     "release": measures.release,
     "rollback": rollback.rollback,
     "large": large.large,
+    "forward": forward.forward,
 }
 
 
