@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bluegreen import clock
+from bluegreen.localkube import quantities
 from bluegreen.localkube.cell_words import (
     NONE,
     UNKNOWN,
@@ -51,7 +52,7 @@ def replica_set(obj: Obj) -> Cells:
 
 
 _JOB_CONDITIONS = {"Complete": "Complete", "Failed": "Failed"}
-_JOB_ENDING = ("SuccessCriteriaMet", "FailureTarget")
+_JOB_ENDING = ("FailureTarget", "SuccessCriteriaMet")
 
 
 def job(obj: Obj) -> Cells:
@@ -137,24 +138,26 @@ def ingress_class(obj: Obj) -> Cells:
 
 
 def endpoints(obj: Obj) -> Cells:
-    """An Endpoints: address:port pairs."""
+    """An Endpoints: address:port pairs, of a Service without ports addresses alone."""
+    subsets = obj.get("subsets") or []
     pairs = [
-        f"{address['ip']}:{port['port']}"
-        for subset in obj.get("subsets") or []
-        for port in subset.get("ports") or []
+        f"{address['ip']}{port}"
+        for subset in subsets
+        for port in [f":{port['port']}" for port in subset.get("ports") or []] or [""]
         for address in subset.get("addresses") or []
     ]
-    return [name(obj), few(pairs), age(obj)]
+    return [name(obj), few(pairs, empty="" if subsets else NONE), age(obj)]
 
 
 def endpoint_slice(obj: Obj) -> Cells:
     """An EndpointSlice: ports and addresses."""
-    ports = [str(port.get("port", "*")) for port in obj.get("ports") or []]
+    ports = [str(port.get("port") or port.get("name", "*")) for port in obj.get("ports") or []]
     addresses = [address for endpoint in obj.get("endpoints") or [] for address in endpoint.get("addresses") or []]
     shown = [few(ports, empty=UNSET), few(addresses, empty=UNSET)]
     return [name(obj), obj.get("addressType", ""), *shown, age(obj)]
 
 
+_ROLE_LABEL = "kubernetes.io/role"
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 
 
@@ -162,7 +165,8 @@ def node(obj: Obj) -> Cells:
     """A Node: readiness, roles, version, addresses, system."""
     status, spec = obj.get("status") or {}, obj.get("spec") or {}
     labels = obj["metadata"].get("labels") or {}
-    roles = sorted(key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX))
+    named = {key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)}
+    roles = sorted((named | {labels.get(_ROLE_LABEL, "")}) - {""})
     info = status.get("nodeInfo") or {}
     system = [info.get(key) or UNKNOWN for key in ("osImage", "kernelVersion", "containerRuntimeVersion")]
     addresses = [_node_address(status, kind) for kind in ("InternalIP", "ExternalIP")]
@@ -190,7 +194,7 @@ def event(obj: Obj) -> Cells:
     target = "/".join(word for word in (about.get("kind", "").lower(), about.get("name", "")) if word)
     source = obj.get("source") or {}
     component = source.get("component") or obj.get("reportingComponent", "")
-    host = source.get("host") or ""
+    host = source.get("host") or obj.get("reportingInstance", "")
     told_by = f"{component}, {host}" if host else component
     row = [since(last), obj.get("type", ""), obj.get("reason", ""), target, about.get("fieldPath", ""), told_by]
     count = series.get("count") or obj.get("count") or 1
@@ -220,7 +224,7 @@ def service_account(obj: Obj) -> Cells:
 def resource_quota(obj: Obj) -> Cells:
     """A ResourceQuota: used of hard, requests and limits apart."""
     status = obj.get("status") or {}
-    used, hard = status.get("used") or {}, status.get("hard") or obj.get("spec", {}).get("hard") or {}
+    used, hard = status.get("used") or {}, status.get("hard") or {}
     words = {key: f"{key}: {used.get(key, '0')}/{limit}" for key, limit in sorted(hard.items())}
     limits = [text for key, text in words.items() if key.startswith("limits.")]
     requests = [text for key, text in words.items() if not key.startswith("limits.")]
@@ -249,38 +253,39 @@ def autoscaler(obj: Obj) -> Cells:
 
 
 def _metrics(spec: Obj, status: Obj) -> str:
-    now = {_metric_name(metric): metric for metric in status.get("currentMetrics") or [] if metric}
-    wanted = spec.get("metrics") or []
-    words = [_metric(metric, now.get(_metric_name(metric))) for metric in wanted]
+    """Each metric's present value and its target: the status names them in the same order."""
+    wanted, now = spec.get("metrics") or [], status.get("currentMetrics") or []
+    words = [_metric(metric, now[index] if index < len(now) else {}) for index, metric in enumerate(wanted)]
     more = f" + {len(words) - 2} more..." if len(words) > 2 else ""
     return ", ".join(words[:2]) + more if words else NONE
 
 
+# metric's type -> its field, and whether a target per pod is marked as an average
 _METRIC_SOURCES = {
-    "Resource": "resource",
-    "ContainerResource": "containerResource",
-    "Pods": "pods",
-    "Object": "object",
-    "External": "external",
+    "Resource": ("resource", False),
+    "ContainerResource": ("containerResource", False),
+    "Pods": ("pods", False),
+    "Object": ("object", True),
+    "External": ("external", True),
 }
 
 
-def _metric_name(metric: Obj) -> tuple[str, str]:
-    source = metric.get(_METRIC_SOURCES.get(metric.get("type", ""), ""), {})
-    return metric.get("type", ""), source.get("name") or (source.get("metric") or {}).get("name", "")
-
-
-def _metric(wanted: Obj, now: Obj | None) -> str:
-    source = _METRIC_SOURCES.get(wanted.get("type", ""), "")
+def _metric(wanted: Obj, now: Obj) -> str:
+    if wanted.get("type") not in _METRIC_SOURCES:
+        return "<unknown type>"
+    source, marked = _METRIC_SOURCES[wanted["type"]]
     target = wanted.get(source, {}).get("target") or {}
-    current = (now or {}).get(source, {}).get("current") or {}
-    prefix = f"{wanted[source].get('name')}: " if source in ("resource", "containerResource") else ""
-    if "averageUtilization" in target:
-        used = current.get("averageUtilization")
-        return f"{prefix}{UNKNOWN if used is None else f'{used}%'}/{target['averageUtilization']}%"
-    key = "averageValue" if "averageValue" in target else "value"
-    average = " (avg)" if key == "averageValue" and source == "external" else ""
-    return f"{prefix}{current.get(key, UNKNOWN)}/{target.get(key, '')}{average}"
+    current = (now.get(source) or {}).get("current") or {}
+    named = source in ("resource", "containerResource")
+    prefix = f"{wanted[source].get('name')}: " if named else ""
+    if "averageValue" in target:
+        average = " (avg)" if marked else ""
+        return f"{prefix}{current.get('averageValue', UNKNOWN)}/{target['averageValue']}{average}"
+    if not named:
+        return f"{current.get('value', UNKNOWN)}/{target.get('value', '')}"
+    shown = {key: f"{part['averageUtilization']}%" for key, part in (("now", current), ("wanted", target))
+             if part.get("averageUtilization") is not None}  # fmt: skip
+    return f"{prefix}{shown.get('now', UNKNOWN)}/{shown.get('wanted', '<auto>')}"
 
 
 def network_policy(obj: Obj) -> Cells:
@@ -307,6 +312,14 @@ def role_binding(obj: Obj) -> Cells:
 def lease(obj: Obj) -> Cells:
     """A Lease and who holds it."""
     return [name(obj), (obj.get("spec") or {}).get("holderIdentity", ""), age(obj)]
+
+
+def metrics(obj: Obj) -> Cells:
+    """PodMetrics or NodeMetrics, as metrics-server prints them: what all containers use, and over how long."""
+    used = [obj["usage"]] if "usage" in obj else [container["usage"] for container in obj["containers"]]
+    cpu = sum(quantities.parse(usage["cpu"]) for usage in used)
+    memory = sum(quantities.parse(usage["memory"]) for usage in used)
+    return [name(obj), f"{cpu}n", f"{memory // quantities.NANO // 1024}Ki", obj["window"]]
 
 
 def other(obj: Obj) -> Cells:

@@ -30,8 +30,8 @@ NOT_EMULATED: tuple[Gap, ...] = (
     ),
     Gap(
         "Namespaces and details of a machine",
-        "hostPID, hostIPC, hostUsers, shareProcessNamespace, setHostnameAsFQDN, hostPort, stdin and tty of containers, "
-        "mount propagation and limits of ephemeral storage are stored, with a warning.",
+        "hostPID, hostIPC, hostUsers, shareProcessNamespace, setHostnameAsFQDN, hostPort, mount propagation and "
+        "limits of ephemeral storage are stored, with a warning.",
     ),
     Gap("Dynamic resource allocation, Windows", "a pod that asks for claims or for Windows is refused."),
     Gap(
@@ -62,7 +62,6 @@ NOT_EMULATED: tuple[Gap, ...] = (
         "not served; a pod that asks for one stays unscheduled, as where its claim is missing.",
     ),
     Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
-    Gap("kubectl attach -i", "refused: output is attached to, input is not."),
     Gap(
         "Rules of custom resources in CEL, conversion webhooks",
         "x-kubernetes-validations are stored, with a warning, and not evaluated; a CustomResourceDefinition that asks "

@@ -19,7 +19,15 @@ class _Tally:
     ready: int = 0
     restarts: int = 0
     last_restart: str = ""
-    initializing: bool = False
+
+
+@dataclass(frozen=True)
+class _Initialization:
+    """What the init containers come to; and the same with nothing but sidecars counted, which is what stays of it."""
+
+    tally: _Tally
+    sidecars: _Tally
+    going_on: bool
 
 
 def pod(obj: Obj) -> Cells:
@@ -35,33 +43,51 @@ def pod(obj: Obj) -> Cells:
     return [*row, *(place or NONE for place in places), _gates(obj)]
 
 
+_OUTCOMES = {
+    "Succeeded": "The pod has completed successfully.",
+    "Failed": "The pod failed.",
+}
+
+
+def row_conditions(obj: Obj) -> list[Obj]:
+    """What a row of a Table says of a pod that has ended, beside its cells."""
+    phase = (obj.get("status") or {}).get("phase", "")
+    message = _OUTCOMES.get(phase)
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": message}] if message else []
+
+
 def _tally(obj: Obj) -> _Tally:
     status = obj.get("status") or {}
     scheduled = [c for c in status.get("conditions") or [] if c["type"] == "PodScheduled"]
     gated = any(condition.get("reason") == "SchedulingGated" for condition in scheduled)
     reason = "SchedulingGated" if gated else status.get("reason") or status.get("phase") or ""
-    tally = _init_containers(obj, reason)
-    if tally.initializing and not _condition(status, "Initialized"):
-        return tally
-    return _containers(status, tally)
+    begun = _init_containers(obj, reason)
+    if begun.going_on and not _condition(status, "Initialized"):
+        return begun.tally
+    return _containers(status, begun.sidecars)
 
 
-def _init_containers(obj: Obj, reason: str) -> _Tally:
+def _init_containers(obj: Obj, reason: str) -> _Initialization:
     specs = {item["name"]: item for item in obj["spec"].get("initContainers") or []}
     ready = restarts = sidecar_restarts = 0
-    last = ""
+    last = sidecar_last = ""
+    going_on = False
     for index, status in enumerate((obj.get("status") or {}).get("initContainerStatuses") or []):
         sidecar = _sidecar(specs.get(status["name"], {}))
         restarts += status.get("restartCount", 0)
-        sidecar_restarts += status.get("restartCount", 0) if sidecar else 0
         last = max(last, _last_end(status))
+        if sidecar:
+            sidecar_restarts += status.get("restartCount", 0)
+            sidecar_last = max(sidecar_last, _last_end(status))
         if (status.get("state") or {}).get("terminated", {}).get("exitCode") == 0:
             continue
         if sidecar and status.get("started"):
             ready += bool(status.get("ready"))
             continue
-        return _Tally(_init_word(status, index, len(specs)), ready, restarts, last, initializing=True)
-    return _Tally(reason, ready, sidecar_restarts, last)
+        reason, going_on = _init_word(status, index, len(specs)), True
+        break
+    sidecars = _Tally(reason, ready, sidecar_restarts, sidecar_last)
+    return _Initialization(_Tally(reason, ready, restarts, last), sidecars, going_on)
 
 
 def _init_word(status: Obj, index: int, total: int) -> str:

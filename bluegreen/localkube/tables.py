@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bluegreen.localkube import cells
 from bluegreen.localkube.custom import columns as custom_columns
 from bluegreen.localkube.kinds import Kind, Obj
-from bluegreen.localkube.pod_cells import pod
+from bluegreen.localkube.pod_cells import pod, row_conditions
 
 _INTEGER = "#"  # marks a column of integers
 _BOOLEAN = "?"  # marks a column of true and false
@@ -35,18 +35,18 @@ _BINDING = "Name|Role|Age|+Users|+Groups|+ServiceAccounts"
 PRINTERS: dict[str, Printer] = {
     "Pod": _printer("Name|Ready|Status|Restarts|Age|+IP|+Node|+Nominated Node|+Readiness Gates", pod),
     "Service": _printer("Name|Type|Cluster-IP|External-IP|Port(s)|Age|+Selector", cells.service),
-    "Deployment": _printer("Name|Ready|#Up-to-date|#Available" + _WORKLOAD, cells.deployment),
+    "Deployment": _printer("Name|Ready|Up-to-date|Available" + _WORKLOAD, cells.deployment),
     "ReplicaSet": _printer("Name|#Desired|#Current|#Ready" + _WORKLOAD, cells.replica_set),
     "Job": _printer("Name|Status|Completions|Duration" + _WORKLOAD, cells.job),
-    "ConfigMap": _printer("Name|#Data|Age", cells.config_map),
-    "Secret": _printer("Name|Type|#Data|Age", cells.secret),
-    "ServiceAccount": _printer("Name|#Secrets|Age", cells.service_account),
+    "ConfigMap": _printer("Name|Data|Age", cells.config_map),
+    "Secret": _printer("Name|Type|Data|Age", cells.secret),
+    "ServiceAccount": _printer("Name|Secrets|Age", cells.service_account),
     "Namespace": _printer("Name|Status|Age", cells.namespace),
     "Node": _printer(
         "Name|Status|Roles|Age|Version|+Internal-IP|+External-IP|+OS-Image|+Kernel-Version|+Container-Runtime",
         cells.node,
     ),
-    "Event": _printer("Last Seen|Type|Reason|Object|+Subobject|+Source|Message|+First Seen|+#Count|+Name", cells.event),
+    "Event": _printer("Last Seen|Type|Reason|Object|+Subobject|+Source|Message|+First Seen|+Count|+Name", cells.event),
     "Endpoints": _printer("Name|Endpoints|Age", cells.endpoints),
     "EndpointSlice": _printer("Name|AddressType|Ports|Endpoints|Age", cells.endpoint_slice),
     "Ingress": _printer("Name|Class|Hosts|Address|Ports|Age", cells.ingress),
@@ -55,7 +55,7 @@ PRINTERS: dict[str, Printer] = {
     "PodDisruptionBudget": _printer(
         "Name|Min Available|Max Unavailable|#Allowed Disruptions|Age", cells.disruption_budget
     ),
-    "HorizontalPodAutoscaler": _printer("Name|Reference|Targets|MinPods|#MaxPods|#Replicas|Age", cells.autoscaler),
+    "HorizontalPodAutoscaler": _printer("Name|Reference|Targets|MinPods|MaxPods|Replicas|Age", cells.autoscaler),
     "ResourceQuota": _printer("Name|Request|Limit|Age", cells.resource_quota),
     "PriorityClass": _printer("Name|#Value|?Global-Default|Age|PreemptionPolicy", cells.priority_class),
     "Role": _printer("Name|Created At", cells.role),
@@ -63,6 +63,8 @@ PRINTERS: dict[str, Printer] = {
     "RoleBinding": _printer(_BINDING, cells.role_binding),
     "ClusterRoleBinding": _printer(_BINDING, cells.role_binding),
     "Lease": _printer("Name|Holder|Age", cells.lease),
+    "PodMetrics": _printer("Name|cpu|memory|Window", cells.metrics),
+    "NodeMetrics": _printer("Name|cpu|memory|Window", cells.metrics),
 }
 _OTHER = _printer("Name|Created At", cells.other)
 
@@ -120,8 +122,10 @@ def row(kind: Kind, obj: Obj, include: str = "Metadata") -> Obj:
     """One object's row; ``include`` says what of the object goes with it."""
     if kind.custom:
         return {"cells": custom_columns.cells(kind.custom.columns, obj), **_included(obj, include or "Metadata")}
-    filled = PRINTERS.get(kind.key, _OTHER).row(obj)
-    return {"cells": filled, **_included(obj, include or "Metadata")}
+    filled: Obj = {"cells": PRINTERS.get(kind.key, _OTHER).row(obj), **_included(obj, include or "Metadata")}
+    if kind.key == "Pod" and (conditions := row_conditions(obj)):
+        filled["conditions"] = conditions
+    return filled
 
 
 def _included(obj: Obj, include: str) -> Obj:

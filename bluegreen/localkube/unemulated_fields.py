@@ -42,8 +42,6 @@ POD: tuple[Rule, ...] = (
 )
 """About a pod's spec."""
 CONTAINER: tuple[Rule, ...] = (
-    ("stdin", _asks, "stored: standard input is empty"),
-    ("tty", _asks, "stored: the program's output is a pipe"),
     ("securityContext.privileged", _asks, "stored: the program has the rights of the cluster's own user"),
     ("securityContext.capabilities.add", _asks, "stored: capabilities are those of the cluster's own user"),
     ("securityContext.capabilities.drop", _asks, "stored: capabilities are those of the cluster's own user"),

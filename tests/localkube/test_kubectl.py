@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from bluegreen.localkube import Cluster
-from tests.localkube.kubectl import Kubectl, columns, rows
+from tests.localkube.kubectl import Kubectl, rows
 
 IDLE = "test/idle:v1"  # prints a line and waits
 NEXT = "test/idle:v2"
@@ -86,53 +86,6 @@ def started(kubectl: Kubectl, image: str = IDLE, name: str = "one") -> None:
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
-def test_get_prints_the_columns_of_a_real_cluster(kubectl: Kubectl) -> None:
-    deploy(kubectl)
-    assert columns(kubectl("get", "deployments")) == ["NAME", " READY", " UP-TO-DATE", " AVAILABLE", " AGE"]
-    shown = rows(kubectl("get", "deployments"))
-    assert [row[:4] for row in shown] == [["web", "1/1", "1", "1"]]
-    wide = kubectl("get", "pods", "-o", "wide")
-    assert "NOMINATED NODE" in wide
-    assert "127." in wide
-
-
-@pytest.mark.parametrize(
-    "what", ["all", "cm,secret,sa,ep,endpointslice,quota,pdb,hpa,ing,netpol,role,rolebinding,lease"]
-)
-def test_get_takes_short_names_and_categories(kubectl: Kubectl, what: str) -> None:
-    deploy(kubectl)
-    kubectl("get", what)
-
-
-def test_get_in_other_forms(kubectl: Kubectl) -> None:
-    kubectl("create", "configmap", "one", "--from-literal=key=value")
-    assert json.loads(kubectl("get", "cm", "one", "-o", "json"))["data"] == {"key": "value"}
-    assert "key: value" in kubectl("get", "cm", "one", "-o", "yaml")
-    assert kubectl("get", "cm", "one", "-o", "jsonpath={.data.key}") == "value"
-    assert kubectl("get", "cm", "one", "-o", "custom-columns=K:.data.key").split() == ["K", "value"]
-    assert "configmap/one\n" in kubectl("get", "cm", "-o", "name")
-    assert kubectl("get", "cm", "one", "-o", "go-template={{.data.key}}") == "value"
-
-
-def test_get_selects_by_labels_and_fields_and_across_namespaces(kubectl: Kubectl) -> None:
-    for name in ("one", "two"):
-        kubectl("create", "configmap", name)
-        kubectl("label", "cm", name, f"name={name}")
-    assert kubectl("get", "cm", "-l", "name in (one,three)", "-o", "name") == "configmap/one\n"
-    assert kubectl("get", "cm", "--field-selector", "metadata.name=two", "-o", "name") == "configmap/two\n"
-    assert kubectl.namespace in kubectl("get", "cm", "-A", "-l", "name=one")
-    assert "NAME" in kubectl("get", "cm", "-L", "name", "--show-labels", "--sort-by=.metadata.name")
-
-
-def test_get_w_shows_changes_as_they_come(kubectl: Kubectl) -> None:
-    with kubectl.start("get", "cm", "-w", "--no-headers", "-o", "name") as watching:
-        assert watching.stdout is not None
-        assert watching.stdout.readline() == "configmap/kube-root-ca.crt\n"
-        kubectl("create", "configmap", "late")
-        assert watching.stdout.readline() == "configmap/late\n"
-        watching.terminate()
-
-
 @pytest.mark.parametrize("target", ["deployment/web", "pods", "rs", "svc", "namespace", "node"])
 def test_describe_knows_every_kind(kubectl: Kubectl, target: str) -> None:
     deploy(kubectl)
@@ -147,19 +100,6 @@ def test_describe_tells_a_deployments_events(kubectl: Kubectl) -> None:
     assert "Scaled up replica set" in shown
 
 
-def test_events_are_listed(kubectl: Kubectl) -> None:
-    deploy(kubectl)
-    assert "ScalingReplicaSet" in kubectl("events", "--for", "deployment/web")
-    assert "Started" in kubectl("get", "events")
-
-
-def test_explain_describes_fields(kubectl: Kubectl) -> None:
-    shown = kubectl("explain", "deployment.spec.strategy.rollingUpdate")
-    assert "maxSurge" in shown
-    assert "<IntOrString>" in shown
-    assert "containers\t<[]Container> -required-" in kubectl("explain", "pod.spec", "--recursive")
-
-
 def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
     shown = kubectl("api-resources")
     assert "deployments" in shown
@@ -167,15 +107,6 @@ def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
     assert "pods" in kubectl("api-resources", "--verbs=list", "--namespaced", "-o", "name").split()
     assert "Server Version: v1.34" in kubectl("version")
     assert "control plane" in kubectl("cluster-info")
-
-
-def test_what_is_not_served_is_refused_in_kubernetes_own_words(kubectl: Kubectl) -> None:
-    assert "the server doesn't have a resource type" in kubectl.refused("get", "statefulsets")
-    manifest = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: x}}"
-    assert 'no matches for kind "StatefulSet" in version "apps/v1"' in kubectl.refused(
-        "apply", "-f", "-", stdin=manifest
-    )
-    assert '(NotFound): configmaps "none" not found' in kubectl.refused("get", "cm", "none")
 
 
 # -- making and changing ---------------------------------------------------------------------------------------------

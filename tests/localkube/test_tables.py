@@ -234,3 +234,70 @@ def test_a_row_carries_no_object_when_none_was_asked_for() -> None:
 )
 def test_a_table_is_given_to_who_prefers_one(accept: str, wanted: bool) -> None:
     assert tables.wants_table(accept) is wanted
+
+
+def test_pods_that_have_ended_say_so_beside_their_cells() -> None:
+    ended = {"metadata": meta(), "spec": {"containers": []}, "status": {"phase": "Failed"}}
+    (condition,) = tables.row(KINDS["Pod"], ended)["conditions"]
+    assert (condition["reason"], condition["message"]) == ("Failed", "The pod failed.")
+    assert "conditions" not in tables.row(KINDS["Pod"], {**ended, "status": {"phase": "Running"}})
+
+
+def test_restarts_of_init_containers_that_are_over_are_not_counted() -> None:
+    specs = [{"name": "once"}, {"name": "side", "restartPolicy": "Always"}]
+    last = {"lastState": {"terminated": {"finishedAt": ago(300)}}}
+    inits = [
+        {"name": "once", "restartCount": 5, "state": {"terminated": {"exitCode": 0}}, **last},
+        {"name": "side", "restartCount": 2, "started": False, "state": {"running": {}}},
+    ]
+    status = {"phase": "Running", "initContainerStatuses": inits, "containerStatuses": []}
+    spec = {"containers": [{"name": "c"}], "initContainers": specs}
+    pod = {"metadata": meta(), "spec": spec, "status": status}
+    assert (cells("Pod", pod)["Restarts"], cells("Pod", pod)["Status"]) == ("7 (5m ago)", "Init:1/2")
+    status["conditions"] = [{"type": "Initialized", "status": "True"}]
+    assert cells("Pod", pod)["Restarts"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("subsets", "shown"),
+    [
+        ([], "<none>"),
+        ([{"notReadyAddresses": [{"ip": "1.1.1.1"}], "ports": [{"port": 80}]}], ""),
+        ([{"addresses": [{"ip": "1.1.1.1"}]}], "1.1.1.1"),
+        ([{"addresses": [{"ip": "1.1.1.1"}, {"ip": "1.1.1.2"}], "ports": [{"port": 80}, {"port": 81}]}],
+         "1.1.1.1:80,1.1.1.2:80,1.1.1.1:81 + 1 more..."),
+    ],
+)  # fmt: skip
+def test_endpoints_of_every_shape(subsets: list[Obj], shown: str) -> None:
+    assert cells("Endpoints", {"metadata": meta(), "subsets": subsets})["Endpoints"] == shown
+
+
+def test_a_slice_without_numbers_shows_names() -> None:
+    row = cells("EndpointSlice", {"metadata": meta(), "addressType": "IPv4", "ports": [{"name": "http"}, {}]})
+    assert (row["Ports"], row["Endpoints"]) == ("http,*", "<unset>")
+
+
+def test_an_event_names_who_reported_it() -> None:
+    told = {
+        "metadata": meta(),
+        "involvedObject": {},
+        "reportingComponent": "s",
+        "reportingInstance": "s-1",
+        "source": {},
+    }
+    assert cells("Event", told)["Source"] == "s, s-1"
+
+
+def test_an_autoscaler_without_a_stated_target_has_its_own() -> None:
+    metrics = [
+        {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}},
+        {"type": "Object", "object": {"target": {"averageValue": "5"}}},
+    ]
+    hpa = {"metadata": meta(), "spec": {"metrics": metrics, "maxReplicas": 1}}
+    assert cells("HorizontalPodAutoscaler", hpa)["Targets"] == "cpu: <unknown>/<auto>, <unknown>/5 (avg)"
+
+
+def test_measurements_are_printed_as_metrics_server_does() -> None:
+    used = [{"usage": {"cpu": "1500000n", "memory": "2048Ki"}}, {"usage": {"cpu": "2m", "memory": "1Mi"}}]
+    row = cells("PodMetrics", {"metadata": meta(), "containers": used, "window": "1.2s"})
+    assert list(row.values())[1:] == ["3500000n", "3072Ki", "1.2s"]

@@ -49,8 +49,6 @@ POD_SPECS: list[tuple[Obj, str]] = [
     (context(seLinuxOptions={"level": "s0"}), "securityContext.seLinuxOptions"),
 ]
 CONTAINERS: list[tuple[Obj, str]] = [
-    ({"stdin": True}, "stdin"),
-    ({"tty": True}, "tty"),
     (context(privileged=True), "securityContext.privileged"),
     (context(capabilities={"add": ["NET_ADMIN"]}), "securityContext.capabilities.add"),
     (context(capabilities={"drop": ["ALL"]}), "securityContext.capabilities.drop"),

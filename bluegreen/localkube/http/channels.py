@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,11 +19,10 @@ from aiohttp import WSMsgType, web
 
 from bluegreen.localkube.http import options, spdy, spdy_upgrade
 from bluegreen.localkube.http.calls import Call
-from bluegreen.localkube.http.pods import Program, door
+from bluegreen.localkube.http.pods import Program, Streams, door
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.kubelet.handlers import exec_refusal
 from bluegreen.localkube.kubelet.launch import StartError
-from bluegreen.localkube.kubelet.logs import LogOptions
 from bluegreen.localkube.status import ApiError, bad_request
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -58,16 +57,18 @@ async def exec_(call: Call) -> web.StreamResponse:
 
 
 async def attach(call: Call) -> web.StreamResponse:
-    """pods/NAME/attach: what the container says from now on. Its input is not connected to anything."""
+    """pods/NAME/attach: what the container's program says from now on, and its input where it has one."""
     _require_upgrade(call)
-    if options.flag(call.query, "stdin"):
-        raise bad_request("this cluster does not attach to the input of a running container")
     target = call.target
-    asked = LogOptions(follow=True, tail_lines=0)
-    text = door(call).logs(target.namespace, target.name, call.query.get("container", ""), asked)
-    socket = await _conversation(call)
-    await _until_closed(socket, _copy_text(socket, text))
-    await _send(socket, ERROR, orjson.dumps(_SUCCESS))
+    streams = await door(call).attach(
+        target.namespace, target.name, call.query.get("container", ""), stdin=options.flag(call.query, "stdin")
+    )
+    try:
+        socket = await _conversation(call)
+        await _converse(socket, streams, call.query)
+        await _send(socket, ERROR, orjson.dumps(_SUCCESS))
+    finally:
+        streams.close()
     await socket.close()
     return _response(socket)
 
@@ -136,7 +137,7 @@ async def _send(socket: Socket, channel: int, data: bytes) -> None:
 
 
 # -- a program's streams -------------------------------------------------------------------------------------------
-async def _converse(socket: Socket, program: Program, query: options.Query) -> None:
+async def _converse(socket: Socket, program: Streams, query: options.Query) -> None:
     """Copy streams until the program has said everything, or the client has gone."""
     copies = [(STDOUT, program.stdout, "stdout"), (STDERR, program.stderr, "stderr")]
     says = [_copy(socket, channel, queue, wanted=options.flag(query, name)) for channel, queue, name in copies]
@@ -149,15 +150,10 @@ async def _copy(socket: Socket, channel: int, queue: asyncio.Queue[bytes], *, wa
             await _send(socket, channel, data)
 
 
-async def _copy_text(socket: Socket, text: AsyncIterator[bytes]) -> None:
-    async for data in text:
-        await _send(socket, STDOUT, data)
-
-
 async def _until_closed(
     socket: Socket,
     copying: Coroutine[Any, Any, Any] | asyncio.Future[Any],
-    program: Program | None = None,
+    program: Streams,
 ) -> None:
     """Run the copying to its end, listening meanwhile; a client that goes ends it."""
     tasks = {asyncio.ensure_future(copying), asyncio.ensure_future(_listen(socket, program))}
@@ -169,11 +165,11 @@ async def _until_closed(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(socket: Socket, program: Program | None) -> None:
+async def _listen(socket: Socket, program: Streams) -> None:
     """Hand the client's messages to the program, until the client closes."""
     async for message in socket:
         data = message.data.encode() if isinstance(message.data, str) else message.data
-        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY) or not data or program is None:
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY) or not data:
             continue
         if data[0] == STDIN:
             await program.write(data[1:])
@@ -183,7 +179,7 @@ async def _listen(socket: Socket, program: Program | None) -> None:
             _resize(program, data[1:])
 
 
-def _resize(program: Program, text: bytes) -> None:
+def _resize(program: Streams, text: bytes) -> None:
     with contextlib.suppress(ValueError, KeyError, TypeError):
         size = orjson.loads(text)
         program.resize(int(size["Width"]), int(size["Height"]))

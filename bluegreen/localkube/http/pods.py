@@ -17,12 +17,11 @@ from bluegreen.localkube.kubelet.logs import LogOptions, moment
 from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid
 
 
-class Program(Protocol):
-    """A program started in a container. An empty piece ends ``stdout`` and ``stderr``."""
+class Streams(Protocol):
+    """The streams of a program in a container. An empty piece ends ``stdout`` and ``stderr``."""
 
     stdout: asyncio.Queue[bytes]
     stderr: asyncio.Queue[bytes]
-    ended: asyncio.Future[int]
 
     async def write(self, data: bytes) -> None:
         """Feed it."""
@@ -34,7 +33,13 @@ class Program(Protocol):
         """Tell its terminal how large it is."""
 
     def close(self) -> None:
-        """Let go of it; kill it if it still runs."""
+        """Let go of it."""
+
+
+class Program(Streams, Protocol):
+    """A program started in a container on somebody's behalf; ``close`` kills it if it still runs."""
+
+    ended: asyncio.Future[int]
 
 
 class PodDoor(Protocol):
@@ -45,6 +50,9 @@ class PodDoor(Protocol):
 
     def exec(self, namespace: str, name: str, container: str, argv: list[str], *, stdin: bool, tty: bool) -> Program:
         """Start a program in a container."""
+
+    async def attach(self, namespace: str, name: str, container: str, *, stdin: bool) -> Streams:
+        """Be attached to a container's own program."""
 
     def pod_address(self, namespace: str, name: str) -> str:
         """The address of a running pod; "" when it has none."""

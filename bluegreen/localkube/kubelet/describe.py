@@ -32,8 +32,8 @@ def argv_of(container: Obj, image: Image, env: dict[str, str]) -> list[str]:
 
 def describe(pod: PodRun, container: Obj, image: Image, container_id: str) -> tuple[ContainerSpec | None, str]:
     """What to run, or None for an image that runs nothing; and a warning about the user it runs as."""
-    given = pod.environment.of(container)
-    env = {**_own_variables(pod, image), **given}
+    terminal = {"TERM": "xterm"} if container.get("tty") else {}
+    env = {**_own_variables(pod, image), **terminal, **pod.environment.of(container)}
     argv = argv_of(container, image, env)
     if not argv:
         return None, ""
@@ -53,6 +53,8 @@ def describe(pod: PodRun, container: Obj, image: Image, container_id: str) -> tu
         namespaces=pod.machine.namespaces,
         mounts=mounts,
         cgroups=_cgroups(pod, container, container_id),
+        stdin=bool(container.get("stdin")),
+        tty=bool(container.get("tty")),
     )
     spec.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     spec.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import fcntl
 import os
 import pty
-import struct
-import termios
 
 from bluegreen.localkube.kubelet.launch import Container, Exec
-
-CHUNK = 64 * 1024
-PIECES = 16  # of output that wait for a slow reader before the program has to wait too; a choice
+from bluegreen.localkube.kubelet.streams import Streams
 
 
-class ExecSession:
-    """A started program: ``stdout`` and ``stderr`` give what it says, ``write`` feeds it, ``ended`` its exit code."""
+class ExecSession(Streams):
+    """A started program. ``ended``: its exit code; StartError when it could not be started."""
 
     def __init__(self, container: Container, argv: list[str], env: dict[str, str], *, stdin: bool, tty: bool) -> None:
-        self.tty = tty
-        self.stdout: asyncio.Queue[bytes] = asyncio.Queue(PIECES)
-        """What it says, in pieces; an empty piece ends it."""
-        self.stderr: asyncio.Queue[bytes] = asyncio.Queue(PIECES)
-        self._loop = asyncio.get_running_loop()
-        self._readers: set[int] = set()
-        self._waiting: set[asyncio.Task[None]] = set()
-        self._input = -1
+        super().__init__(tty=tty)
         ours = self._terminal(container, argv, env) if tty else self._pipes(container, argv, env, stdin)
         self._exec: Exec = ours
         self.ended = ours.ended
-        """Its exit code; StartError when it could not be started."""
 
     def _terminal(self, container: Container, argv: list[str], env: dict[str, str]) -> Exec:
         master, slave = pty.openpty()
@@ -61,71 +46,8 @@ class ExecSession:
         self._follow(err_read, self.stderr)
         return started
 
-    def _follow(self, descriptor: int, queue: asyncio.Queue[bytes]) -> None:
-        os.set_blocking(descriptor, False)
-        self._readers.add(descriptor)
-        self._loop.add_reader(descriptor, self._read, descriptor, queue)
-
-    def _read(self, descriptor: int, queue: asyncio.Queue[bytes]) -> None:
-        try:
-            data = os.read(descriptor, CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:  # a terminal whose other side is closed
-            data = b""
-        if queue.full():
-            self._loop.remove_reader(descriptor)
-            self._waiting.add(self._loop.create_task(self._put(descriptor, queue, data)))
-            return
-        queue.put_nowait(data)
-        if not data:
-            self._forget(descriptor)
-
-    async def _put(self, descriptor: int, queue: asyncio.Queue[bytes], data: bytes) -> None:
-        """Read no more until the reader has taken something."""
-        await queue.put(data)
-        if not data:
-            self._forget(descriptor)
-        elif descriptor in self._readers:
-            self._loop.add_reader(descriptor, self._read, descriptor, queue)
-
-    def _forget(self, descriptor: int) -> None:
-        if descriptor in self._readers:
-            self._readers.discard(descriptor)
-            self._loop.remove_reader(descriptor)
-            if descriptor != self._input:
-                os.close(descriptor)
-
-    async def write(self, data: bytes) -> None:
-        """Feed it; what it does not take any more is dropped."""
-        while data and self._input >= 0:
-            try:
-                data = data[os.write(self._input, data) :]
-            except BlockingIOError:
-                await asyncio.sleep(0.01)
-            except OSError:
-                return
-
-    def close_input(self) -> None:
-        """End its input."""
-        if self._input >= 0 and not self.tty:
-            os.close(self._input)
-            self._input = -1
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Tell its terminal how large it is."""
-        if self.tty and self._input >= 0:
-            with contextlib.suppress(OSError):
-                fcntl.ioctl(self._input, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
     def close(self) -> None:
         """Let go of everything; a program that still runs is killed."""
         if not self.ended.done():
             self._exec.kill()
-        for task in self._waiting:
-            task.cancel()
-        for descriptor in list(self._readers):
-            self._forget(descriptor)
-        if self._input >= 0:
-            os.close(self._input)
-            self._input = -1
+        super().close()

@@ -18,6 +18,8 @@ from bluegreen.localkube.dns import Dns
 from bluegreen.localkube.images import Images
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet import capabilities, cgroups, logs, node
+from bluegreen.localkube.kubelet.attachments import Attachment, Silence
+from bluegreen.localkube.kubelet.container import ContainerRun
 from bluegreen.localkube.kubelet.execs import ExecSession
 from bluegreen.localkube.kubelet.files import log_file
 from bluegreen.localkube.kubelet.heartbeat import Heartbeat
@@ -25,6 +27,7 @@ from bluegreen.localkube.kubelet.launch import Container
 from bluegreen.localkube.kubelet.logs import LogOptions
 from bluegreen.localkube.kubelet.machine import Faults, Machine, node_says_ready
 from bluegreen.localkube.kubelet.pod import POD, PodRun
+from bluegreen.localkube.kubelet.streams import Streams
 from bluegreen.localkube.kubelet.usage import Usage, Watcher, processes, trees
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
@@ -247,14 +250,31 @@ class Kubelet:
         self, namespace: str, name: str, container: str, argv: list[str], *, stdin: bool, tty: bool
     ) -> ExecSession:
         """Run a program in a container. Raises ApiError."""
+        found, asked = self._running_container(namespace, name, container)
+        if found is None or not isinstance(found.instance, Container):
+            raise bad_request(f'container not found ("{asked}")')
+        env = dict(found.place().env)
+        return ExecSession(found.instance, argv, env, stdin=stdin, tty=tty)
+
+    async def attach(self, namespace: str, name: str, container: str, *, stdin: bool) -> Streams:
+        """Be attached to a container's program. Raises ApiError."""
+        found, asked = self._running_container(namespace, name, container)
+        if found is None or found.instance is None:
+            raise bad_request(f"container {asked} not found in pod {name}_{namespace}")
+        if not isinstance(found.instance, Container):
+            return Silence(found.instance.ended)
+        once = bool(found.spec.get("stdinOnce"))
+        attachment = Attachment(found.instance, stdin=stdin and bool(found.spec.get("stdin")), once=once)
+        await attachment.begun
+        return attachment
+
+    def _running_container(self, namespace: str, name: str, container: str) -> tuple[ContainerRun | None, str]:
+        """A container that runs, or None; and the name of the one that is meant."""
         pod = self.machine.registry.get(POD, namespace, name)
         container = logs.choose_container(pod, container)
         run = self._runs.get(pod["metadata"]["uid"])
-        found = next((c for c in run.containers if c.name == container), None) if run else None
-        if found is None or not found.running or not isinstance(found.instance, Container):
-            raise bad_request(f'container not found ("{container}")')
-        env = dict(found.place().env)
-        return ExecSession(found.instance, argv, env, stdin=stdin, tty=tty)
+        running = [each for each in run.containers if each.name == container and each.running] if run else []
+        return (running[0] if running else None), container
 
     def pod_address(self, namespace: str, name: str) -> str:
         """The address of a running pod, for port-forwarding; "" when it has none."""

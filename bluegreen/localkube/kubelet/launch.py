@@ -12,12 +12,14 @@ import os
 import signal
 import socket
 import subprocess
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bluegreen.errors import HarnessError
 from bluegreen.localkube.kubelet.capabilities import shim_command
+from bluegreen.localkube.kubelet.console import Console
 
 LOG_LIMIT = 10 * 1024 * 1024  # bytes: the kubelet's containerLogMaxSize
 
@@ -37,7 +39,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """All that the supervisor needs. ``uid`` None: the daemon's user. ``cgroups``: directories to join and remove."""
+    """All that the supervisor needs. ``uid`` None: the daemon's user. ``cgroups``: directories to join and remove.
+
+    ``stdin``: the program has an input, which can be attached to; ``tty``: a terminal is its input and output.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -52,11 +57,14 @@ class ContainerSpec:
     namespaces: str = "none"
     mounts: list[Mount] = field(default_factory=list)
     cgroups: list[str] = field(default_factory=list)
+    stdin: bool = False
+    tty: bool = False
 
-    def encoded(self) -> bytes:
+    def encoded(self, console: Console) -> bytes:
         """The description as the shim reads it."""
         described: dict[str, Any] = asdict(self)
         described |= {
+            **console.described,
             "log_dir": str(self.log.parent),
             "log_name": self.log.name,
             "log_limit": LOG_LIMIT,
@@ -107,8 +115,10 @@ class Container:
         self.gone: asyncio.Future[None] = loop.create_future()  # no process is left, not even the supervisor
         self._loop = loop
         self._execs: dict[int, Exec] = {}
+        self._attaching: deque[asyncio.Future[None]] = deque()
         self._numbers = 0
-        self._control, self._process = _start_shim(spec)
+        self._console = Console(stdin=spec.stdin, tty=spec.tty)
+        self._control, self._process = _start_shim(spec, self._console)
         self.shim_pid = self._process.pid
         loop.add_reader(self._control.fileno(), self._readable)
 
@@ -128,6 +138,24 @@ class Container:
             self._execs.pop(self._numbers)
             started.ended.set_exception(StartError(f"the container is not running: {error}"))
         return started
+
+    def attach(self, stdout: int, stderr: int) -> asyncio.Future[None]:
+        """Copy what the program says into these pipes too, once the future is done; the caller closes its copies."""
+        heard: asyncio.Future[None] = self._loop.create_future()
+        self._attaching.append(heard)
+        try:
+            socket.send_fds(self._control, [marshal.dumps(("attach",))], [stdout, stderr])
+        except OSError:  # it has ended: so have the pipes, then
+            self._on_attached()
+        return heard
+
+    def input(self) -> int:
+        """A descriptor of the caller's own that feeds the program; -1 where it takes no input, or no more."""
+        return self._console.input()
+
+    def end_input(self) -> None:
+        """The program's input is at its end."""
+        self._console.close()
 
     def say(self, *message: Any) -> None:
         """Send a command to the supervisor; one that has gone needs none."""
@@ -157,6 +185,9 @@ class Container:
     def _on_ended(self, status: int, out_of_memory_kills: int) -> None:
         _settle(self.ended, Exit(exit_code(status), out_of_memory_kills > 0))
 
+    def _on_attached(self) -> None:
+        _settle(self._attaching.popleft(), None)
+
     def _on_exec_ended(self, number: int, code: int) -> None:
         if started := self._execs.pop(number, None):
             _settle(started.ended, code if code >= 0 else 128 - code)
@@ -169,11 +200,14 @@ class Container:
         """The supervisor has ended: normally after its last message, else it was killed and so was the container."""
         self._loop.remove_reader(self._control.fileno())
         self._control.close()
+        self._console.close()
         _fail(self.started, StartError("the container's supervisor was killed"))
         _settle(self.ended, Exit(137))
         for started in self._execs.values():
             _settle(started.ended, 137)
         self._execs.clear()
+        while self._attaching:
+            self._on_attached()
         self._collect()
 
     def _collect(self) -> None:
@@ -195,23 +229,24 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
         future.exception()  # whoever awaits it gets it; nobody need
 
 
-def _start_shim(spec: ContainerSpec) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+def _start_shim(spec: ContainerSpec, console: Console) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     description = os.memfd_create("container", os.MFD_CLOEXEC)
     try:
-        os.write(description, spec.encoded())
+        os.write(description, spec.encoded(console))
         os.lseek(description, 0, os.SEEK_SET)
-        process = subprocess.Popen(
-            [*shim_command("sys.exit(supervisor.main())"), str(theirs.fileno())],
-            stdin=description,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-            env={"LC_ALL": "C.UTF-8"},
-            cwd="/",
-        )
+        with console.handing_over():
+            process = subprocess.Popen(
+                [*shim_command("sys.exit(supervisor.main())"), str(theirs.fileno())],
+                stdin=description,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *console.passed),
+                start_new_session=True,
+                env={"LC_ALL": "C.UTF-8"},
+                cwd="/",
+            )
     except BaseException:
         ours.close()
         raise

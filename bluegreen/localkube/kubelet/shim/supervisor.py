@@ -12,6 +12,7 @@ import time  # the package's clock cannot be imported here
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
 
 from . import memory
+from .attached import Attached
 from .filesystem import Root, enter_namespaces
 from .output import Log
 from .programs import become
@@ -45,6 +46,8 @@ class Shim:
         os.set_blocking(wake_end, False)
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
         self.poll = select.poll()
+        self.attached = Attached(self.poll)
+        self.held: dict[str, int] = {}  # stream -> its pipe, not read until those attached have taken what it said
 
     def start(self) -> None:
         """Make the container and run its program. Raises SetupError."""
@@ -58,15 +61,25 @@ class Shim:
         self.main = self.spawn(spec, self.output())
 
     def output(self) -> list[int]:
-        """Standard input, output and error for the program; this side of the pipes is watched."""
-        ends = [os.open("/dev/null", os.O_RDONLY)]
+        """Standard input, output and error for the program; this side of the pipes, or of the terminal, is watched."""
+        terminal, given = self.spec["terminal"], self.spec["stdin"]
+        for descriptor in (terminal, given):
+            if descriptor >= 0:
+                os.set_inheritable(descriptor, False)
+        if terminal >= 0:
+            self.watch(terminal, "stdout")
+            return [given, os.dup(given), os.dup(given)]
+        ends = [given if given >= 0 else os.open("/dev/null", os.O_RDONLY)]
         for stream in ("stdout", "stderr"):
             read_end, write_end = os.pipe()
-            os.set_blocking(read_end, False)
-            self.streams[read_end] = stream
-            self.poll.register(read_end, select.POLLIN)
+            self.watch(read_end, stream)
             ends.append(write_end)
         return ends
+
+    def watch(self, descriptor: int, stream: str) -> None:
+        os.set_blocking(descriptor, False)
+        self.streams[descriptor] = stream
+        self.poll.register(descriptor, select.POLLIN)
 
     def spawn(self, program: dict[str, Any], stdio: list[int]) -> int:
         """Fork and run a program in the container. Raises SetupError when it cannot be run."""
@@ -100,10 +113,14 @@ class Shim:
             while self.read_stream(descriptor):
                 pass
         self.log.finish()
+        self.attached.finish()
 
     def serve(self, descriptor: int) -> None:
         if descriptor in self.streams:
-            self.read_stream(descriptor)
+            if self.read_stream(descriptor):
+                self.hold_back(descriptor)
+        elif descriptor in self.attached.streams:
+            self.go_on(descriptor)
         elif descriptor == self.wake:
             self.woken()
         elif descriptor == self.exhausted:
@@ -117,13 +134,31 @@ class Shim:
             data = os.read(descriptor, CHUNK)
         except BlockingIOError:
             return False
+        except OSError:  # a terminal that nobody has open any more
+            data = b""
         if not data:
-            self.poll.unregister(descriptor)
+            with suppress(KeyError):
+                self.poll.unregister(descriptor)
             del self.streams[descriptor]
             os.close(descriptor)
             return False
         self.log.add(self.streams[descriptor], data)
+        self.attached.say(self.streams[descriptor], data)
         return True
+
+    def hold_back(self, descriptor: int) -> None:
+        """Read no more of a stream while one of those attached has not taken what it said."""
+        stream = self.streams[descriptor]
+        if self.attached.busy(stream):
+            self.poll.unregister(descriptor)
+            self.held[stream] = descriptor
+
+    def go_on(self, pipe: int) -> None:
+        """Somebody attached can take more, or has left."""
+        stream = self.attached.streams[pipe]
+        self.attached.flush(pipe)
+        if stream in self.held and not self.attached.busy(stream):
+            self.poll.register(self.held.pop(stream), select.POLLIN)
 
     def woken(self) -> None:
         """A signal: a child ended, or the daemon did."""
@@ -165,6 +200,7 @@ class Shim:
             "signal": self.on_signal,
             "exec": self.on_exec,
             "exec-signal": self.on_exec_signal,
+            "attach": self.on_attach,
         }
         commands[name](files, *arguments)
 
@@ -186,6 +222,12 @@ class Shim:
         for pid, known in self.execs.items():
             if known == number:
                 send(pid, signum)
+
+    def on_attach(self, files: list[int]) -> None:
+        """Somebody listens to the output from now on, through the two pipes given."""
+        for stream, pipe in zip(("stdout", "stderr"), files, strict=True):
+            self.attached.add(stream, pipe)
+        self.say("attached")
 
     def say(self, *message: Any) -> None:
         """Tell the daemon; it may be gone."""
