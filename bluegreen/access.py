@@ -22,6 +22,7 @@ from bluegreen import clock, localkube
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, TimeoutExpiredError
 from bluegreen.kube import Forbidden, Kube
+from bluegreen.plan import plan_of
 from bluegreen.portforward import Forward, Forwards
 from bluegreen.settings import Settings
 
@@ -36,6 +37,9 @@ WORDS = {
     PORT_FORWARD: "port-forward",
 }
 """The ways as people call them."""
+
+HTTP = "http"
+"""What callers name the port that users ask; what it is called in the manifests is those' own."""
 
 CONNECT_S = 0.5
 """A choice: a first look at an address; one that hangs is not the one to take."""
@@ -92,14 +96,16 @@ class Access:
         found = self._kube.get("Pod", pod) if isinstance(pod, str) else pod
         if found is None:
             raise CannotStartError(f"There is no pod {pod} in namespace {self._kube.namespace}.")
-        number, address = container_port(found, port), (found.get("status") or {}).get("podIP")
+        wanted = plan_of(self._settings).pod_port if port == HTTP else port
+        number, address = container_port(found, wanted), (found.get("status") or {}).get("podIP")
         if address and self._direct(address) and self._settings.access != PORT_FORWARD:
             return Address(address, number, CLUSTER)
         return self._forwarded(Forward(pod=found["metadata"]["name"], port=number))
 
     def port_inside(self, service: Obj, port: str) -> int:
         """The number at which a Service's own address answers on a named port, asked from inside the cluster."""
-        address = Address(str(service["spec"].get("clusterIP")), int(service_port(service, port)["port"]), CLUSTER)
+        number = int(service_port(service, self._named(port))["port"])
+        address = Address(str(service["spec"].get("clusterIP")), number, CLUSTER)
         return _openable(address).port
 
     def close(self) -> None:
@@ -108,10 +114,14 @@ class Access:
 
     # --- picking ----------------------------------------------------------------------------------------------
 
+    def _named(self, port: str) -> str:
+        """A Service's port by the name that it has there: ``http`` is what the application's manifests call it."""
+        return plan_of(self._settings).service_port if port == HTTP else port
+
     def _service(self, name: str, port: str) -> Address:
-        key = name, port
+        key = name, self._named(port)
         if key not in self._picked:
-            self._picked[key] = self._pick(name, port)
+            self._picked[key] = self._pick(*key)
         return self._picked[key]
 
     def _pick(self, name: str, port: str) -> Address:
@@ -179,7 +189,8 @@ class Access:
 
     def _hosts_of_pods(self) -> list[str]:
         """The nodes' addresses as the application's pods state them: for an account that may not list nodes."""
-        pods = self._kube.list("Pod", labels=f"app={self._settings.app_name}")
+        plan = plan_of(self._settings)
+        pods = self._kube.list("Pod", labels=plan.selector(plan.names[0]))
         return sorted({str(host) for pod in pods if (host := (pod.get("status") or {}).get("hostIP"))})
 
 
@@ -252,9 +263,9 @@ def container_port(pod: Obj, name: str) -> int:
 
 
 def service_port(service: Obj, name: str) -> Obj:
-    """A Service's named port."""
+    """A Service's port by its name; one without a name by its number in digits."""
     for port in service["spec"].get("ports") or []:
-        if port.get("name") == name:
+        if name in (port.get("name"), str(port["port"])):
             return dict(port)
     raise CannotStartError(
         f"Service {service['metadata']['name']} has no port named {name}.", "Name its ports in the manifest."

@@ -14,13 +14,15 @@ import contextlib
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from bluegreen import fence
 from bluegreen.errors import HarnessError
 from bluegreen.kube import Conflict, Forbidden, Kube
+from bluegreen.plan.application import SHARED
 
 Obj = dict[str, Any]
 Key = tuple[str, str]
@@ -34,9 +36,6 @@ COPIED_FROM = "bluegreen/copied-from"
 
 RELEASE = "bluegreen/release"
 """Annotation of a copy: the release that took it for its candidate last."""
-
-SHARED = "bluegreen/shared"
-"""Annotation of an object that all colours use as it is: ``"true"``."""
 
 CLUSTERS_OWN = frozenset({("ConfigMap", "kube-root-ca.crt")})
 """Written into every namespace by the cluster, which renews it."""
@@ -128,15 +127,23 @@ def _named(holders: list[Obj] | None, keys: dict[str, tuple[str, str]]) -> Itera
 # --- acting -----------------------------------------------------------------------------------------------------------
 
 
-def with_own(kube: Kube, app_name: str, deployment: Obj, release_id: str, held: Callable[[], None]) -> Obj:
+def with_own(
+    kube: Kube,
+    app_name: str,
+    deployment: Obj,
+    release_id: str,
+    held: Callable[[], None],
+    brought: Mapping[Key, Obj] = MappingProxyType({}),
+) -> Obj:
     """Copy what a Deployment's pods use, as it is now, and return the Deployment with references to the copies.
 
-    ``held`` raises when the lock is lost; asked before each write. Raises HarnessError when an object of somebody
-    else's has a copy's name, and what the API raises.
+    ``brought``: objects that come with the release, whatever the cluster has of their name. ``held`` raises when the
+    lock is lost; asked before each write. Raises HarnessError when an object of somebody else's has a copy's name, and
+    what the API raises.
     """
     names: dict[Key, str] = {}
     for kind, name in used_by(deployment):
-        found = _readable(kube, kind, name)
+        found = brought.get((kind, name)) or _readable(kube, kind, name)
         if found is None or stays_shared({**found, "kind": kind}):
             continue
         wanted = copy_of({**found, "kind": kind}, app_name, release_id)

@@ -24,7 +24,7 @@ from bluegreen.kube import Kube, NotFound
 from bluegreen.plan import Plan, plan_of
 from bluegreen.settings import Settings
 from bluegreen.traffic import EPOCH, epoch_of, require_epoch
-from bluegreen.workload import Workload
+from bluegreen.workload import Workload, main_container
 
 MANAGER = "bluegreen-release"
 BOUNDS = ("minReplicas", "maxReplicas")
@@ -123,7 +123,9 @@ class Deployments:
         Returns the Deployment. Raises what the API raises when it refuses one of the objects.
         """
         rendered = self.rendered(colour, replicas)
-        wanted = config_copies.with_own(self.kube, self.settings.app_name, rendered, release_id, self.held)
+        wanted = config_copies.with_own(
+            self.kube, self.settings.app_name, rendered, release_id, self.held, self.plan.configuration()
+        )
         made = self._put(colour, wanted, release_id)
         self.guard(colour, replicas)
         return made
@@ -132,7 +134,7 @@ class Deployments:
         """Pin a colour's autoscaler to at least this many pods. Everything else about it is setting up's."""
         if self.workload not in self.plan.names:
             return
-        for obj in self.plan.autoscalers(self.workload, colour, least):
+        for obj in self.plan.autoscalers(self.workload, colour, max(1, least)):
             if self.kube.get(obj["kind"], obj["metadata"]["name"]) is None:
                 self.held()
                 self.kube.apply(obj, manager=MANAGER, force=True)
@@ -260,6 +262,11 @@ def colour_of(deployment: Obj) -> Colour | None:
     return next((c for c in Colour if labels.get("version") == c.value and name.endswith(f"-{c}")), None)
 
 
+def is_of(deployment: Obj, app_name: str) -> bool:
+    """Whether a release of an application made a Deployment."""
+    return (deployment["metadata"].get("labels") or {}).get(APPLICATION) == app_name
+
+
 def bounds_of(autoscalers: list[Obj]) -> dict[str, int]:
     """What a release owns of the first autoscaler; nothing where there is none."""
     spec = autoscalers[0].get("spec") or {} if autoscalers else {}
@@ -294,9 +301,8 @@ def fingerprint(deployment: Obj | None) -> str:
 
 
 def image_of(deployment: Obj | None) -> str:
-    """The image of a Deployment's first container; "" without one."""
-    containers = ((deployment or {}).get("spec", {}).get("template", {}).get("spec") or {}).get("containers") or [{}]
-    return str(containers[0].get("image", ""))
+    """The image of a Deployment's application; "" without one."""
+    return str(main_container((deployment or {}).get("spec", {}).get("template") or {}).get("image", ""))
 
 
 def _made_by(obj: Obj, release_id: str) -> bool:

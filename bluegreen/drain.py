@@ -30,6 +30,7 @@ from bluegreen.errors import HarnessError
 from bluegreen.kube import Kube
 from bluegreen.kube.execution import execute
 from bluegreen.settings import Settings
+from bluegreen.workload import main_container
 
 T = TypeVar("T")
 
@@ -160,7 +161,7 @@ class Drain:
 
     def _run(self, name: str) -> str:
         words = shlex.split(self._settings.drain_command)
-        container = self._pods[name]["spec"]["containers"][0]["name"]
+        container = main_container(self._pods[name])["name"]
         try:
             done = execute(self._kube, name, container, words, COMMAND_TIMEOUT_S)
         except HarnessError as error:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from bluegreen import config_copies, manifest_rules, manifests
+from bluegreen import config_copies
 from bluegreen.applying import RELEASE, bring_about, dry_run, fits
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, InputError, Mistake, TimeoutExpiredError
 from bluegreen.kube import Forbidden, Invalid, Kube
+from bluegreen.plan import plan_of
 from bluegreen.settings import Settings
 
 Obj = dict[str, Any]
@@ -31,10 +31,6 @@ ADMINISTRATIVE = frozenset({"Namespace", "Secret", "ServiceAccount", "Role", "Ro
 
 MADE_BY_RELEASES = frozenset({"HorizontalPodAutoscaler", "PodDisruptionBudget"})
 """Kinds that a release makes anew with its candidate: that they are not there stops none."""
-
-PER_COLOUR = ("hpa", "pdb")
-PER_SERVICE = ("production-service", "preview-service")
-ONCE = tuple(name for name in manifests.NAMES if name not in (*PER_COLOUR, "deployment"))
 
 GONE_WITHIN_S = 120.0
 """How long deleting a namespace may take: a choice, four times the longest grace of a default pod."""
@@ -48,7 +44,7 @@ def set_up(kube: Kube, settings: Settings, *, full: bool = True) -> list[str]:
     deleted or fields that belong to somebody else; in both cases nothing was changed.
     """
     namespace = _living_namespace(kube, settings)
-    wanted = [(path, obj) for path, obj in _wanted(settings) if full or obj["kind"] not in ADMINISTRATIVE]
+    wanted = [(path, obj) for path, obj in plan_of(settings).around() if full or obj["kind"] not in ADMINISTRATIVE]
     _try_out(kube, settings, wanted, namespace)
     _require_secrets(kube, settings, known={_key(obj): True for _, obj in wanted})
     return bring_all_about(kube, [obj for _, obj in wanted])
@@ -76,7 +72,7 @@ def check(kube: Kube, settings: Settings) -> list[Obj]:
     ``InputError`` for manifests that will not do and ``CannotStartError`` with what is missing.
     """
     namespace = _living_namespace(kube, settings)
-    pairs = _wanted(settings)
+    pairs = plan_of(settings).around()
     wanted = [obj for _, obj in pairs]
     live = _live(kube, wanted, namespace)
     if settings.own_cluster and not all(_key(obj) in live and fits(obj, live[_key(obj)]) for obj in wanted):
@@ -128,30 +124,7 @@ def reset(kube: Kube, settings: Settings) -> None:
         raise
 
 
-# --- what there should be -------------------------------------------------------------------------------------
-
-
-def _wanted(settings: Settings) -> list[tuple[str, Obj]]:
-    """Every object around the Deployments with the file it comes from, in the order of applying."""
-    pairs: list[tuple[str, Obj]] = []
-    mistakes: list[Mistake] = []
-    for name, values in [(name, {}) for name in ONCE] + [(n, {"COLOUR": c}) for c in Colour for n in PER_COLOUR]:
-        try:
-            path = str(manifests.source(settings, name))
-            pairs += [(path, obj) for one in _each(settings, name) for obj in manifests.render(one, name, **values)]
-        except InputError as problem:
-            mistakes += [mistake for mistake in problem.mistakes if mistake not in mistakes]
-    mistakes += manifest_rules.mistakes(settings)
-    if mistakes:
-        raise InputError(mistakes)
-    return pairs
-
-
-def _each(settings: Settings, name: str) -> list[Settings]:
-    """The settings that a file is rendered with: the Services' files once for each live Service."""
-    if name not in PER_SERVICE:
-        return [settings]
-    return [replace(settings, service_name=service) for service in settings.live_services]
+# --- what there is -------------------------------------------------------------------------------------
 
 
 def _live(kube: Kube, wanted: list[Obj], namespace: Obj | None) -> dict[Key, Obj | None]:
@@ -226,9 +199,9 @@ def _try_deployment(kube: Kube, settings: Settings, elsewhere: str) -> None:
     """
     if not settings.docker_image:
         return
-    path = str(manifests.source(settings, "deployment"))
-    mistakes = []
-    for obj in manifests.render(settings, "deployment", COLOUR=Colour.BLUE):
+    mistakes, plan = [], plan_of(settings)
+    for own in plan.names:
+        obj, path = plan.deployment(own, Colour.BLUE, plan.first_size(own)), plan.source(own)
         name = obj["metadata"]["name"]
         tried = {**obj, "metadata": {**obj["metadata"], "name": f"{name}{TRIED}"}}
         try:
@@ -243,8 +216,13 @@ def _try_deployment(kube: Kube, settings: Settings, elsewhere: str) -> None:
 
 def _require_secrets(kube: Kube, settings: Settings, known: dict[Key, bool]) -> None:
     """Every Secret that pods or the Ingress need is there; ``known``: what has been looked at, or will be made."""
-    deployment = manifests.render(settings, "deployment", COLOUR=Colour.BLUE)
-    needed = dict.fromkeys(_secrets_in(deployment), "the Deployment refers to it")
+    plan = plan_of(settings)
+    known = {**known, **dict.fromkeys(plan.configuration(), True)}
+    needed = {
+        secret: "the Deployment refers to it"
+        for name in plan.names
+        for secret in _secrets_in(plan.deployment(name, Colour.BLUE, 1))
+    }
     if settings.tls_secret:
         needed[settings.tls_secret] = "TLS_SECRET names it"
     mistakes = [
@@ -287,12 +265,13 @@ def _secrets_in(node: Any) -> Iterator[str]:
 
 
 def _delete_one_by_one(kube: Kube, settings: Settings) -> None:
-    for colour in Colour:
-        kube.delete("Deployment", f"{settings.app_name}-{colour}", propagation="Foreground")
+    for name in plan_of(settings).names:
+        for colour in Colour:
+            kube.delete("Deployment", f"{name}-{colour}", propagation="Foreground")
     config_copies.collect(kube, settings.app_name, lambda: None)
     for kind, name in (("Lease", "release"), ("ConfigMap", "release-journal")):
         kube.delete(kind, f"{settings.app_name}-{name}")
-    for _, obj in reversed(_wanted(settings)):
+    for _, obj in reversed(plan_of(settings).around()):
         if obj["kind"] != "Namespace":
             kube.delete(obj["kind"], obj["metadata"]["name"])
 

@@ -18,7 +18,9 @@ from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
 from bluegreen.errors import HarnessError
 from bluegreen.kube import Kube
+from bluegreen.plan import plan_of
 from bluegreen.settings import SETTINGS, Settings
+from bluegreen.workload import Workload
 
 T = TypeVar("T")
 
@@ -30,13 +32,15 @@ SHORTEST_SECRET = 4
 """Shorter values are not looked for in texts: they occur in any text by chance."""
 
 
-def capture(kube: Kube, settings: Settings, colour: Colour, out_dir: Path) -> dict[str, Any]:
-    """Everything about a colour as it is now; also written to ``out_dir/evidence-COLOUR.json``.
+def capture(
+    kube: Kube, settings: Settings, colour: Colour, out_dir: Path, workloads: Sequence[Workload]
+) -> dict[str, Any]:
+    """Everything about a colour's Deployments as it is now; also written to ``out_dir/evidence-COLOUR.json``.
 
     Keys: colour, captured_at, events (time, type, reason, object, message, count), logs ({"pod/container": text},
     ``(previous)`` for the run before), objects ({"Kind/name": object}), problems (sentences), file ("" if not written).
     """
-    taking = _Taking(kube, settings, colour)
+    taking = _Taking(kube, settings, colour, workloads)
     taken = taking.all()
     return _written(redacted(taken, secret_values(settings)), out_dir / f"evidence-{colour}.json")
 
@@ -79,21 +83,22 @@ def event_line(event: Obj) -> dict[str, Any]:
 class _Taking:
     """One capture, under one deadline."""
 
-    def __init__(self, kube: Kube, settings: Settings, colour: Colour) -> None:
-        self._kube, self._settings, self._colour = kube, settings, colour
+    def __init__(self, kube: Kube, settings: Settings, colour: Colour, workloads: Sequence[Workload]) -> None:
+        self._kube, self._settings, self._colour, self._workloads = kube, settings, colour, workloads
         self._deadline = Deadline(TIME_LIMIT_S)
         self._problems: list[str] = []
 
     def all(self) -> dict[str, Any]:
-        name = f"{self._settings.app_name}-{self._colour}"
-        labels = f"app={self._settings.app_name},version={self._colour}"
-        pods = self._list("Pod", labels)
+        names = [f"{workload.name}-{self._colour}" for workload in self._workloads]
+        each = [workload.pods(self._colour) for workload in self._workloads]
+        pods = [pod for labels in each for pod in self._list("Pod", labels)]
         logs = self._logs(pods)
-        objects = [*self._named(name), *self._list("ReplicaSet", labels), *pods, *self._behind_services()]
+        sets = [found for labels in each for found in self._list("ReplicaSet", labels)]
+        objects = [*self._named(names), *sets, *pods, *self._behind_services()]
         return {
             "colour": str(self._colour),
             "captured_at": clock.timestamp(),
-            "events": self._events(name),
+            "events": self._events(tuple(names)),
             "logs": logs,
             "objects": {f"{obj['kind']}/{obj['metadata']['name']}": _plain(obj) for obj in objects},
             "problems": self._problems,
@@ -113,10 +118,11 @@ class _Taking:
         nothing: list[Obj] = []
         return self._try(kind, lambda: self._kube.list(kind, labels=labels), nothing)
 
-    def _named(self, name: str) -> list[Obj]:
-        """The Deployment, its autoscaler and its disruption budget, and the Services."""
+    def _named(self, names: Sequence[str]) -> list[Obj]:
+        """The Deployments, their autoscalers and disruption budgets of the same name, and the Services."""
         services = _services(self._settings)
-        wanted = [(kind, name) for kind in ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget")]
+        kinds = ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget")
+        wanted = [(kind, name) for name in names for kind in kinds]
         wanted += [("Service", service) for service in services]
         found = [self._try(f"{kind} {one}", partial(self._kube.get, kind, one), None) for kind, one in wanted]
         return [obj for obj in found if obj is not None]
@@ -125,10 +131,10 @@ class _Taking:
         names = ",".join(_services(self._settings))
         return self._list("EndpointSlice", f"kubernetes.io/service-name in ({names})")
 
-    def _events(self, name: str) -> list[dict[str, Any]]:
-        """Events about the Deployment and everything named after it, oldest first."""
+    def _events(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Events about the Deployments and everything named after them, oldest first."""
         lines = [event_line(event) for event in self._list("Event")]
-        ours = [line for line in lines if line["object"].partition("/")[2].startswith(name)]
+        ours = [line for line in lines if line["object"].partition("/")[2].startswith(names)]
         return sorted(ours, key=lambda line: str(line["time"]))
 
     def _logs(self, pods: Sequence[Obj]) -> dict[str, str]:
@@ -176,4 +182,4 @@ def _written(taken: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _services(settings: Settings) -> list[str]:
     """The live Services and their previews."""
-    return [service for name in settings.live_services for service in (name, f"{name}-preview")]
+    return [service for name in plan_of(settings).services for service in (name, f"{name}-preview")]

@@ -91,7 +91,7 @@ class _File:
     """One file being rendered: its text, what placeholders stand for, and the mistakes found so far."""
 
     path: Path
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] | None  # None: nothing is put in, the YAML is taken as it is
     mistakes: list[Mistake] = field(default_factory=list)
     done: dict[int, Node | None] = field(default_factory=dict)
     """Nodes already substituted: an anchor's is met again at each of its aliases, and values are put in once."""
@@ -112,7 +112,28 @@ def render(settings: Settings, name: str, **values: Any) -> list[Obj]:
 
 def render_file(settings: Settings, path: Path, name: str = "", **values: Any) -> list[Obj]:
     """The objects of any file, by its path: a team's Job, say. What it may hold, and what is raised: as ``render``."""
-    file = _File(path, _values(settings, name, values))
+    return _objects(_File(path, _values(settings, name, values)))
+
+
+def read_plain(path: Path) -> list[Obj]:
+    """The objects of a file that is taken as it is: what looks like a placeholder is text. Raises as ``render``."""
+    return _objects(_File(path, None))
+
+
+def texts_of(path: Path, kind: str) -> list[str]:
+    """The text of each object of a kind, as it is written; of a file that is no YAML, of those before its mistake."""
+    found: list[str] = []
+    try:
+        text = _read(path, os.stat(path).st_mtime)
+        for node in yaml.compose_all(text, Loader=_Loader):
+            nodes = [one for one in _members(node) if _kind_of(one) == kind]
+            found += [text[one.start_mark.index : one.end_mark.index] for one in nodes]
+    except (OSError, ValueError, yaml.YAMLError):  # whoever reads it says so
+        return found
+    return found
+
+
+def _objects(file: _File) -> list[Obj]:
     objects = [_checked(file, obj, line) for obj, line in _documents(file)]
     _refuse_duplicates(file, objects)
     if file.mistakes:
@@ -252,7 +273,7 @@ def _substitute(file: _File, node: Node, hidden: frozenset[str]) -> Node | None:
 
 
 def _substituted(file: _File, node: Node, hidden: frozenset[str]) -> Node | None:
-    if str(node.tag).startswith(_CONDITION):
+    if file.values is not None and str(node.tag).startswith(_CONDITION):
         name = str(node.tag).removeprefix(_CONDITION)
         if as_text(_value(file, node, name, hidden)) == "":
             return None
@@ -263,7 +284,7 @@ def _substituted(file: _File, node: Node, hidden: frozenset[str]) -> Node | None
         node.value = [(k, v) for k, v in pairs if k is not None and v is not None]
     elif isinstance(node, SequenceNode):
         node.value = [kept for child in node.value if (kept := _substitute(file, child, hidden)) is not None]
-    elif isinstance(node, ScalarNode):
+    elif isinstance(node, ScalarNode) and file.values is not None:
         _fill_in(file, node, hidden)
     return node
 
@@ -285,14 +306,14 @@ def _fill_in(file: _File, node: ScalarNode, hidden: frozenset[str]) -> None:
 
 def _value(file: _File, node: Node, name: str, hidden: frozenset[str]) -> Any:
     """What a placeholder stands for; notes a mistake and gives '' where it may not be used."""
-    line = node.start_mark.line + 1
-    if name not in file.values:
+    line, values = node.start_mark.line + 1, file.values or {}
+    if name not in values:
         known = "Write a setting's name or one of: " + ", ".join(COMPUTED) + "."
         file.mistake(line, f"${{{name}}} stands for nothing here.", known)
     elif name in hidden:
         file.mistake(line, f"${{{name}}} is a secret outside a Secret.", "Use it in kind Secret, and refer to that.")
     else:
-        return file.values[name]
+        return values[name]
     return ""
 
 

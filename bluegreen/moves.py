@@ -232,8 +232,7 @@ def revert(desk: Desk, reason: str, outcome: Outcome) -> None:
 def refuse(desk: Desk, reason: str, outcome: Outcome) -> None:
     """Before the switch: leave a refused candidate standing behind the preview Service, to be looked at or retried."""
     colour = desk.record.candidate
-    with desk.steps.step("capture evidence"):
-        desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir)
+    _capture(desk, colour)
     desk.rest(Step.REFUSED, outcome, reason)
     desk.steps.progress(f"{colour} stays for `bluegreen retry`; the next release or `bluegreen recover` takes it away")
 
@@ -325,8 +324,7 @@ def _take_away(desk: Desk) -> None:
     record, colour = desk.record, desk.record.candidate
     require_idle(desk, colour)
     if any(deployments.get(colour) is not None for _, deployments in each(desk)):
-        with desk.steps.step("capture evidence"):
-            desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir)
+        _capture(desk, colour)
     with desk.steps.step("remove candidate") as step:
         desk.traffic.preview(None)
         baseline.remove(desk.kube, desk.settings.app_name)
@@ -338,6 +336,12 @@ def _take_away(desk: Desk) -> None:
             deployments.free(colour, workload.bounds)
         desk.deployments.collect_configuration()
         step.detail = _await_gone(desk, colour)
+
+
+def _capture(desk: Desk, colour: Colour) -> None:
+    workloads = desk.record.workloads
+    with desk.steps.step("capture evidence"):
+        desk.evidence[str(colour)] = evidence.capture(desk.kube, desk.settings, colour, desk.out_dir, workloads)
 
 
 def require_idle(desk: Desk, colour: Colour) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from bluegreen import approval
 from bluegreen.approval import Request
 from bluegreen.colour import Colour, live_colour
+from bluegreen.deployments import colour_of, is_of
 from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.grammar import shown_image
 from bluegreen.journal import Journal, Record, Step
 from bluegreen.kube import Kube
 from bluegreen.live_object import Ref
+from bluegreen.plan import plan_of
 from bluegreen.recovery import keeping
 from bluegreen.settings import Settings
 from bluegreen.traffic import Traffic
@@ -56,9 +58,10 @@ def read(kube: Kube, settings: Settings) -> Overview:
     live, said = _traffic(service, settings)
     slices = kube.list("EndpointSlice", labels=f"kubernetes.io/service-name={settings.service_name}")
     scalers = {scaler["spec"]["scaleTargetRef"]["name"]: scaler for scaler in kube.list("HorizontalPodAutoscaler")}
-    deployments = {one["metadata"]["name"]: one for one in kube.list("Deployment")}
-    names = {colour: f"{settings.app_name}-{colour}" for colour in Colour}
-    states = [_state(c, deployments[name], scalers.get(name)) for c, name in names.items() if name in deployments]
+    deployments = kube.list("Deployment")
+    states = [
+        _state(colour, obj, scalers.get(obj["metadata"]["name"])) for colour, obj in _coloured(settings, deployments)
+    ]
     record = Journal(kube, settings).read()
     traffic = Traffic(kube, settings, "")
     traffic.remember(record.moved_besides if record is not None else "")
@@ -76,6 +79,16 @@ def read(kube: Kube, settings: Settings) -> Overview:
         extra=tuple((_named(ref), _sent(traffic, ref)) for ref in extra),
         waits=approval.pending(kube, settings),
     )
+
+
+def _coloured(settings: Settings, found: list[Obj]) -> list[tuple[Colour, Obj]]:
+    """The application's Deployments in a colour, each colour's together, in the order of the manifests."""
+    planned = plan_of(settings).names
+    there = {obj["metadata"]["name"]: obj for obj in found}
+    ours = [obj["metadata"]["name"] for obj in found if is_of(obj, settings.app_name)]
+    named = {colour: [f"{name}-{colour}" for name in planned] for colour in Colour}
+    more = {colour: [name for name in ours if colour_of(there[name]) is colour] for colour in Colour}
+    return [(c, there[name]) for c in Colour for name in dict.fromkeys([*named[c], *more[c]]) if name in there]
 
 
 def _traffic(service: Obj | None, settings: Settings) -> tuple[Colour | None, str]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from bluegreen import capacity, environment, foreign_autoscalers, jobs, manifest_rules, manifests, thresholds
+from bluegreen import capacity, environment, foreign_autoscalers, jobs, manifests, thresholds
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.deployments import Deployments
 from bluegreen.errors import CannotStartError, HarnessError
@@ -50,10 +51,11 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     service = kube.get("Service", settings.service_name)
     if service is None:
         return wanted
-    _require_services(service, kube.get("Service", settings.preview_service_name), settings)
-    for name in settings.live_services[1:]:
-        for found_service in filter(None, (kube.get("Service", name), kube.get("Service", f"{name}-preview"))):
-            _require_services(found_service, None, settings)
+    _require_service(service, settings.service_name, deployments.plan, settings)
+    names = [(name, f"{name}{suffix}") for name in deployments.plan.services for suffix in ("", "-preview")]
+    for name, called in names[1:]:
+        if (other := kube.get("Service", called)) is not None:
+            _require_service(other, name, deployments.plan, settings)
     if record is not None and record.unfinished:
         return wanted
     live, found = live_colour(service), deployments.found()
@@ -63,7 +65,8 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     require_room(kube, deployments, candidate, workloads)
     if not wanted:  # else what the pod refers to may not be there yet
         for workload in (workload for workload in workloads if workload.released):
-            _try_pod(kube, settings, deployments.of(workload).rendered(candidate, workload.replicas))
+            made = deployments.of(workload).rendered(candidate, workload.replicas)
+            _try_pod(kube, deployments.plan.source(workload.name), made)
     return wanted
 
 
@@ -147,24 +150,27 @@ def _grants(rule: Mapping[str, Any], group: str, resource: str, verb: str, names
 # --- what stands in the cluster ---------------------------------------------------------------------------------------
 
 
-def _require_services(service: Obj, preview: Obj | None, settings: Settings) -> None:
-    for found in filter(None, (service, preview)):
-        name = found["metadata"]["name"]
-        for what, value, why, remedy in manifest_rules.shape(found["spec"]):
-            raise CannotStartError(f"Service {name}: {what} is {value}: {why}", remedy)
-        selector = found["spec"].get("selector") or {}
-        if selector.get("app") != settings.app_name:
-            raise CannotStartError(
-                f"Service {name} selects {selector or 'nothing'}: its `app` is not APP_NAME={settings.app_name}.",
-                "It belongs to something else: set SERVICE_NAME or APP_NAME to this application's, or give the Service "
-                f"the selector app: {settings.app_name} and the colour that serves.",
-            )
-        if foreign := {key: value for key, value in selector.items() if key not in ("app", "version")}:
-            raise CannotStartError(
-                f"Service {name} selects by more than app and version: {foreign}.",
-                "A colour's pods may not carry those labels: take them out of the selector.",
-            )
-    live_colour(service)
+def _require_service(found: Obj, live: str, plan: Plan, settings: Settings) -> None:
+    """That a live Service, or its preview, is one that traffic can be moved by; ``live``: the live one's name."""
+    name = found["metadata"]["name"]
+    for what, value, why, remedy in plan.shape(found):
+        raise CannotStartError(f"Service {name}: {what} is {value}: {why}", remedy)
+    selector, own = found["spec"].get("selector") or {}, plan.service_selector(live) or {}
+    told = " and ".join(f"{key}: {value}" for key, value in own.items())
+    if not own.items() <= selector.items():
+        which = f" APP_NAME={settings.app_name}" if [*own] == ["app"] else ""
+        raise CannotStartError(
+            f"Service {name} selects {selector or 'nothing'}: its `{'`, `'.join(own)}` is not{which or f' {told}'}.",
+            "It belongs to something else: set SERVICE_NAME or APP_NAME to this application's, or give the Service "
+            f"the selector {told} and the colour that serves.",
+        )
+    if foreign := {key: value for key, value in selector.items() if key not in (*own, "version")}:
+        raise CannotStartError(
+            f"Service {name} selects by more than {', '.join(own)} and version: {foreign}.",
+            "A colour's pods may not carry those labels: take them out of the selector.",
+        )
+    if name == live:
+        live_colour(found)
 
 
 def _require_selector(kube: Kube, plan: Plan, name: str, colour: Colour) -> None:
@@ -229,7 +235,7 @@ def _require_migration(kube: Kube, settings: Settings, *, try_it: bool) -> None:
         return
 
 
-def _try_pod(kube: Kube, settings: Settings, deployment: Obj) -> None:
+def _try_pod(kube: Kube, path: str, deployment: Obj) -> None:
     """Let the server check one pod of the candidate without keeping it: a Deployment is accepted whose pods never are.
 
     LimitRange, Pod Security admission, webhooks, a ServiceAccount or a priority class that is not there: all of them
@@ -240,9 +246,8 @@ def _try_pod(kube: Kube, settings: Settings, deployment: Obj) -> None:
     try:
         kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}, dry_run=True)
     except (Invalid, Forbidden) as refusal:
-        path = manifests.source(settings, "deployment")
         said = (refusal.message or refusal.sentence).rstrip(".")
         raise CannotStartError(
-            f"The cluster refuses a pod of {path.name}: {said}.",
+            f"The cluster refuses a pod of {Path(path).name}: {said}.",
             "Correct the manifest or the setting in it, or ask whoever keeps the namespace's rules.",
         ) from None

@@ -356,7 +356,7 @@ class Release:
         """The base URL of each plain HTTP port of a Service, by the port's name."""
         found = self.kube.get("Service", service)
         names = [str(port.get("name") or port["port"]) for port in (found or {}).get("spec", {}).get("ports") or []]
-        return {name: reach(name).url for name in names if name != "https"}
+        return {name: reach(name).url for name in dict.fromkeys(["http", *names]) if name != "https"}
 
     def _harm(self, since: str) -> str | None:
         probe = self._beginning.probe

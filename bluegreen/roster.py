@@ -12,13 +12,10 @@ from dataclasses import replace
 from bluegreen.colour import Colour, Obj
 from bluegreen.deployments import Deployments, kept
 from bluegreen.plan import Plan
-from bluegreen.workload import Workload
+from bluegreen.workload import Workload, marked, selector_text
 
 Found = Mapping[Colour, Mapping[str, Obj]]
 """Deployments that are there, by colour and by name without it."""
-
-ACTIVE_ONLY = "bluegreen/active-only"
-"""Annotation of a Deployment, ``"true"``: its pods must not run twice, and run in the live colour alone."""
 
 RETIRED_FROM = "bluegreen/retired-from"
 """Annotation of a Deployment at zero: the number of pods it had when it was retired."""
@@ -75,31 +72,6 @@ def as_before(workloads: Iterable[Workload], left: Iterable[Workload]) -> tuple[
     return tuple(replace(w, before=known[w.name]) if w.name in known else w for w in workloads)
 
 
-def marked(deployment: Obj) -> bool:
-    """Whether a Deployment says that its pods run in the live colour alone. Pure."""
-    return ((deployment.get("metadata") or {}).get("annotations") or {}).get(ACTIVE_ONLY) == "true"
-
-
 def selector_of(deployment: Obj) -> str:
     """The label selector of a Deployment's pods as the API takes it, without the colour. Pure."""
     return selector_text(((deployment.get("spec") or {}).get("selector")) or {})
-
-
-def selector_text(selector: Mapping[str, object]) -> str:
-    """A selector of an object as a query of the API, without the colour. Pure."""
-    labels = selector.get("matchLabels")
-    equal = labels.items() if isinstance(labels, dict) else ()
-    expressions = selector.get("matchExpressions")
-    parts = [f"{key}={value}" for key, value in equal if key != "version"]
-    return ",".join([*parts, *map(_expression, expressions if isinstance(expressions, list) else ())])
-
-
-def _expression(one: Mapping[str, object]) -> str:
-    key, values = one["key"], one.get("values")
-    listed = f"({','.join(map(str, values if isinstance(values, list) else ()))})"
-    return {
-        "In": f"{key} in {listed}",
-        "NotIn": f"{key} notin {listed}",
-        "Exists": f"{key}",
-        "DoesNotExist": f"!{key}",
-    }[str(one["operator"])]

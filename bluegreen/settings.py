@@ -432,7 +432,13 @@ SETTINGS: tuple[Setting, ...] = (
         "asked).",
         "WORD",
     ),
-    Setting("MANIFESTS", grammar.directory, None, "A directory of YAML files that replace the built-in ones.", "DIR"),
+    Setting(
+        "MANIFESTS",
+        grammar.directory,
+        None,
+        "A directory of YAML: your application as it is, or files that replace the built-in ones.",
+        "DIR",
+    ),
     Setting(
         "ACCESS",
         grammar.one_of("auto", "load-balancer", "node-port", "cluster", "port-forward"),

@@ -21,6 +21,7 @@ from bluegreen.errors import CannotStartError, HarnessError, TakenOverError
 from bluegreen.fence import Op
 from bluegreen.kube import Kube
 from bluegreen.live_object import MANAGER, MOVED, ForeignWriteError, LiveObject, Ref
+from bluegreen.plan import Plan, plan_of
 from bluegreen.settings import Settings
 from bluegreen.ways import Split, Way, wholly
 
@@ -68,10 +69,15 @@ class Traffic:
     # --- what there is -----------------------------------------------------------------------------------------------
 
     @property
+    def plan(self) -> Plan:
+        """What the manifests say of the Services."""
+        return plan_of(self.settings)
+
+    @property
     def live_names(self) -> tuple[str, ...]:
         """All live Services, in the order in which they are moved: SERVICE_NAME first."""
         recorded = (name for kind, name in self.recorded if kind == "Service")
-        return tuple(dict.fromkeys((*self.settings.live_services, *recorded)))
+        return tuple(dict.fromkeys((*self.plan.services, *recorded)))
 
     @property
     def routes(self) -> tuple[Ref, ...]:
@@ -114,7 +120,7 @@ class Traffic:
 
     def way(self, kind: str) -> Way:
         """How objects of a kind steer live traffic."""
-        return ways.of(kind, self.live_names, self.settings.app_name, self.settings.namespace)
+        return ways.of(kind, self.live_names, self.plan.service_selector, self.settings.namespace)
 
     def object(self, ref: Ref) -> LiveObject:
         """What steers live traffic as it is now. Raises HarnessError when it is not there."""
@@ -279,13 +285,15 @@ class Traffic:
             self._preview(f"{name}-preview", NOBODY if colour is None else colour.value)
 
     def _preview(self, name: str, wanted: str) -> None:
+        own = self.plan.service_selector(name.removesuffix("-preview")) or {}
+
         def decide(_: Obj) -> list[Op]:
             self.held()
             return [{"op": "add", "path": "/spec/selector/version", "value": wanted}]
 
         def landed(found: Obj) -> bool:
             selector = found["spec"].get("selector") or {}
-            return bool(selector.get("version") == wanted and selector.get("app") == self.settings.app_name)
+            return bool({**own, "version": wanted}.items() <= selector.items())
 
         fence.patch(self.kube, "Service", name, decide, landed=landed, manager=MANAGER)
 
@@ -300,8 +308,8 @@ def _leave(ref: Ref, settings: Settings) -> str:
     """How something is taken out of a release's hands without a request lost."""
     if ref[0] == "Service":
         return (
-            f"Name it in EXTRA_SERVICES again, or delete it, or give it another selector than "
-            f"app={settings.app_name} with a colour."
+            "Name it in EXTRA_SERVICES again, or delete it, or give it another selector than "
+            f"{settings.app_name}'s with a colour."
         )
     by = next(word for word, kind in ways.KINDS.items() if kind == ref[0])
     return (

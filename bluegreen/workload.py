@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+ACTIVE_ONLY = "bluegreen/active-only"
+"""Annotation of a Deployment, ``"true"``: its pods must not run twice, and run in the live colour alone."""
+
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""Annotation of pods: which of their containers is the application, where it is not the first."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -30,3 +37,35 @@ class Workload:
     def closed(self) -> Workload:
         """The same without what it was before, which nobody needs once a release is over."""
         return replace(self, before=None)
+
+
+def main_container(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's container of a pod or a pod template; an empty one where there is none. Pure."""
+    found = [one for one in (pod.get("spec") or {}).get("containers") or [] if isinstance(one, dict)]
+    name = ((pod.get("metadata") or {}).get("annotations") or {}).get(DEFAULT_CONTAINER)
+    return next((one for one in found if one.get("name") == name), found[0] if found else {})
+
+
+def marked(deployment: Mapping[str, Any]) -> bool:
+    """Whether a Deployment says that its pods run in the live colour alone. Pure."""
+    return ((deployment.get("metadata") or {}).get("annotations") or {}).get(ACTIVE_ONLY) == "true"
+
+
+def selector_text(selector: Mapping[str, object]) -> str:
+    """A selector of an object as a query of the API, without the colour. Pure."""
+    labels = selector.get("matchLabels")
+    equal = labels.items() if isinstance(labels, dict) else ()
+    expressions = selector.get("matchExpressions")
+    parts = [f"{key}={value}" for key, value in equal if key != "version"]
+    return ",".join([*parts, *map(_expression, expressions if isinstance(expressions, list) else ())])
+
+
+def _expression(one: Mapping[str, object]) -> str:
+    key, values = one["key"], one.get("values")
+    listed = f"({','.join(map(str, values if isinstance(values, list) else ()))})"
+    return {
+        "In": f"{key} in {listed}",
+        "NotIn": f"{key} notin {listed}",
+        "Exists": f"{key}",
+        "DoesNotExist": f"!{key}",
+    }[str(one["operator"])]

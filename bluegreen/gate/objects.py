@@ -7,6 +7,7 @@ from typing import Any
 
 from bluegreen.gate.check import Check
 from bluegreen.grammar import amount
+from bluegreen.workload import main_container
 
 Obj = Mapping[str, Any]
 
@@ -190,9 +191,8 @@ def _below_limit(name: str, used: str, limit: str) -> Check:
 
 
 def _container(template: Obj) -> Obj:
-    """The application's container: the first."""
-    container: Obj = template["spec"]["containers"][0]
-    return container
+    """The application's container."""
+    return main_container(template)
 
 
 def _labels(labels: Mapping[str, str]) -> str:

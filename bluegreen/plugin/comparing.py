@@ -28,12 +28,13 @@ def sides(target: Target) -> Iterator[tuple[Side, Side]]:
     release, settings = target.release, target.settings
     candidate = _side(target, target.selector, release.version)
     if settings.compare != "copy":
-        yield candidate, _side(target, f"app={release.app_name},version={release.live}", release.live_version)
+        yield candidate, _side(target, target.selector_of(release.live), release.live_version)
         return
     from bluegreen import baseline
 
-    live = target.cluster.get("Deployment", f"{release.app_name}-{release.live}")
-    assert live is not None, f"Deployment {release.app_name}-{release.live} is gone"
+    name = f"{target.plan.names[0]}-{release.live}"
+    live = target.cluster.get("Deployment", name)
+    assert live is not None, f"Deployment {name} is gone"
     limit_s = settings.health_check_timeout
     with baseline.standing(
         target.cluster, live, target.deployment(), release.app_name, release.replicas, limit_s

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen import gate
 from bluegreen.clock import Deadline
+from bluegreen.colour import Colour
+from bluegreen.plan import Plan, plan_of
+from bluegreen.workload import main_container
 
 if TYPE_CHECKING:
     import httpx
@@ -79,13 +82,27 @@ class Target:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that every pod of the colour carries, and no other pod."""
-        return {"app": self.release.app_name, "version": self.release.candidate}
+        """What the Services select: every pod of the colour carries these labels."""
+        own = self.plan.service_selector(self.release.service_name) or {}
+        return {**own, "version": self.release.candidate}
+
+    @property
+    def plan(self) -> Plan:
+        """What the manifests say."""
+        return plan_of(self.settings)
 
     @property
     def selector(self) -> str:
-        """The labels as a label selector."""
-        return ",".join(f"{key}={value}" for key, value in self.labels.items())
+        """The label selector of the colour's pods, and no others."""
+        return self.selector_of(self.release.candidate)
+
+    def selector_of(self, colour: str | None) -> str:
+        """The label selector of one colour's pods."""
+        return f"{self.plan.selector(self.plan.names[0])},version={colour}"
+
+    def pod_labels(self) -> dict[str, str]:
+        """All labels that the colour's pods are made with."""
+        return {**self.deployment()["spec"]["template"]["metadata"].get("labels", {})}
 
     def deployment(self) -> Obj:
         """The colour's Deployment."""
@@ -103,11 +120,13 @@ class Target:
 
     def autoscaler(self) -> Obj | None:
         """The colour's HorizontalPodAutoscaler."""
-        return self.cluster.get("HorizontalPodAutoscaler", self.release.deployment)
+        wanted = self.plan.scaling(Colour(self.release.candidate))
+        return self.cluster.get("HorizontalPodAutoscaler", wanted.name) if wanted is not None else None
 
     def disruption_budget(self) -> Obj | None:
         """The colour's PodDisruptionBudget."""
-        return self.cluster.get("PodDisruptionBudget", self.release.deployment)
+        wanted = self.plan.budget(Colour(self.release.candidate))
+        return self.cluster.get("PodDisruptionBudget", wanted[0]) if wanted is not None else None
 
     def service(self) -> Obj:
         """The Service that the colour is tested through: the preview, or the live one when what is live is tested."""
@@ -131,7 +150,7 @@ class Target:
 
     def container_ports(self) -> list[Obj]:
         """The ports that the application's container declares."""
-        ports: list[Obj] = self.deployment()["spec"]["template"]["spec"]["containers"][0].get("ports") or []
+        ports: list[Obj] = main_container(self.deployment()["spec"]["template"]).get("ports") or []
         return ports
 
     def inside_url(self) -> str:
@@ -140,8 +159,9 @@ class Target:
         return f"http://{service['spec']['clusterIP']}:{self.access.port_inside(service, 'http')}"
 
     def plain_ports(self) -> list[Obj]:
-        """The Service's ports that speak plain HTTP; https is another port of the same application."""
-        return [port for port in self.service()["spec"]["ports"] if port.get("name") != "https"]
+        """The Service's ports that speak plain HTTP, each by a name; https is another port of the same application."""
+        ports = [{**port, "name": str(port.get("name") or port["port"])} for port in self.service()["spec"]["ports"]]
+        return [port for port in ports if self.plan.speaks_http(port)]
 
     def proof_of_origin(self) -> list[Check]:
         """That nothing but the colour's pods stands behind the Service now: an answer in between is theirs."""
@@ -153,7 +173,7 @@ class Target:
 
     def only_behind(self, service: str, colour: str) -> list[Check]:
         """That all of one colour's pods, and nothing else, stand behind a Service now."""
-        pods = self._pods(f"app={self.release.app_name},version={colour}")
+        pods = self._pods(self.selector_of(colour))
         return gate.endpoints(self.slices_of(service), pods, service)
 
     def metrics_path(self) -> str:

@@ -63,6 +63,8 @@ class Validation:
 
     def _find_live(self, kube: Kube) -> Handle:
         from bluegreen.access import Access, await_reachable
+        from bluegreen.deployments import image_of
+        from bluegreen.plan import plan_of
 
         settings = self.settings
         service = kube.get("Service", settings.service_name)
@@ -73,13 +75,13 @@ class Validation:
                 f"{'selects no colour' if service else 'does not exist'}.",
                 "Release something first: pytest suites/release",
             )
-        name = f"{settings.app_name}-{colour}"
+        name = f"{plan_of(settings).names[0]}-{colour}"
         deployment = kube.get("Deployment", name)
         if deployment is None:
             raise CannotStartError(
                 f"Service {settings.service_name} selects {colour}, but Deployment {name} is not there."
             )
-        image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+        image = image_of(deployment)
         address = Access(kube, settings).live("http")
         await_reachable(address, Deadline(REACH_TIMEOUT_S), settings.health_path)
         self.progress(f"what is live is reached at {address}")

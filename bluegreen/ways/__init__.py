@@ -5,7 +5,7 @@ Pure: objects of the Kubernetes API in, operations of a JSON patch out. ``traffi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bluegreen.ways.backends import Backends, colour_service, colour_services
 from bluegreen.ways.http_route import HttpRoute
@@ -40,11 +40,16 @@ __all__ = [
 ]
 
 
-def of(kind: str, services: Sequence[str], app_name: str, namespace: str) -> Way:
-    """The way that objects of a kind steer live traffic; ``services``: the live Services of the application."""
+def of(
+    kind: str, services: Sequence[str], selector_of: Callable[[str], Mapping[str, str] | None], namespace: str
+) -> Way:
+    """The way that objects of a kind steer live traffic; ``services``: the live Services of the application.
+
+    ``selector_of``: what each of them selects besides the colour, where that is known.
+    """
     backends = Backends(tuple(services), namespace)
     ways: dict[str, Way] = {
-        "Service": ServiceSelector(app_name),
+        "Service": ServiceSelector(selector_of),
         "Ingress": IngressBackends(backends),
         "HTTPRoute": HttpRoute(backends),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bluegreen.colour import NOBODY, live_colour
@@ -13,17 +14,19 @@ from bluegreen.ways.splits import wholly
 class ServiceSelector:
     """One value of one field, so that a switch is whole or not at all."""
 
-    app_name: str
+    selector_of: Callable[[str], Mapping[str, str] | None]
+    """What each live Service selects besides the colour; None for one of which that is not known."""
 
     kind = "Service"
 
     def parts(self, obj: Obj) -> list[Part]:
         """The selector."""
         colour = live_colour(obj)
-        if (obj["spec"].get("selector") or {}).get("app") != self.app_name:
+        own = self.selector_of(obj["metadata"]["name"])
+        if own is not None and not own.items() <= obj["spec"]["selector"].items():
+            told = ",".join(f"{key}={value}" for key, value in own.items())
             raise UnclearError(
-                f"Service {obj['metadata']['name']} selects {obj['spec'].get('selector')}: its `app` is not "
-                f"{self.app_name}.",
+                f"Service {obj['metadata']['name']} selects {obj['spec'].get('selector')}, and not {told}.",
                 "Give it the selector of this application with the colour that serves now, then start again.",
             )
         return [Part("spec.selector", wholly(colour))]

@@ -89,11 +89,12 @@ def test_every_ready_pod_is_in_the_endpoint_slices(target: Target) -> None:
 
 
 def test_every_pod_answers_on_each_port(target: Target, settings: Settings) -> None:
-    checks, ports = [], [port["name"] for port in target.plain_ports()]
+    checks, ports = [], target.plain_ports()
     for pod in target.pods():
         for port in ports:
-            status, problem = status_of(target, pod, port, settings.health_path)
-            checks += gate.answered(port, status, f"Pod {pod['metadata']['name']}", problem)
+            inside = str(port.get("targetPort", port["port"]))
+            status, problem = status_of(target, pod, inside, settings.health_path)
+            checks += gate.answered(port["name"], status, f"Pod {pod['metadata']['name']}", problem)
     gate.require(checks)
 
 
@@ -103,7 +104,7 @@ def test_no_policy_shuts_its_pods_in(target: Target) -> None:
     except Forbidden:
         pytest.skip("this account may not read NetworkPolicies")
     ports = {port["name"]: port["containerPort"] for port in target.container_ports() if port.get("name")}
-    gate.require([*gate.admitted(policies, target.labels, ports), *target.proof_of_origin()])
+    gate.require([*gate.admitted(policies, target.pod_labels(), ports), *target.proof_of_origin()])
 
 
 def test_the_mesh_is_in_every_pod(target: Target) -> None:

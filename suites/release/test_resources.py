@@ -7,17 +7,8 @@ import pytest
 from bluegreen import gate
 from bluegreen.colour import Colour
 from bluegreen.plugin.measuring import Target
-from bluegreen.settings import Settings
 
 pytestmark = pytest.mark.stage("resources")
-
-
-def resources(settings: Settings) -> dict[str, dict[str, str]]:
-    """The requests and limits that the settings ask for."""
-    return {
-        "requests": {"cpu": settings.cpu_request, "memory": settings.memory_request},
-        "limits": {"cpu": settings.cpu_limit, "memory": settings.memory_limit},
-    }
 
 
 def test_the_candidate_became_available(target: Target) -> None:
@@ -37,8 +28,11 @@ def test_pods_are_ready_and_never_restarted(target: Target) -> None:
     gate.require(gate.pods_ready(target.pods(), target.release.replicas))
 
 
-def test_requests_and_limits_are_set(target: Target, settings: Settings) -> None:
-    gate.require(gate.requests_and_limits(target.deployment(), resources(settings)))
+def test_requests_and_limits_are_set(target: Target) -> None:
+    wanted = target.plan.resources()
+    if not any(wanted.values()):
+        pytest.skip("the application's manifests set neither requests nor limits")
+    gate.require(gate.requests_and_limits(target.deployment(), wanted))
 
 
 def test_probes_are_set(target: Target) -> None:
@@ -51,17 +45,24 @@ def test_its_configuration_is_its_own(target: Target) -> None:
 
 
 def test_a_disruption_budget_holds_its_pods(target: Target) -> None:
-    gate.require(gate.disruption_budget(target.disruption_budget(), target.labels))
+    wanted = target.plan.budget(Colour(target.release.candidate))
+    if wanted is None:
+        pytest.skip("the application's manifests hold no PodDisruptionBudget for these pods")
+    gate.require(gate.disruption_budget(target.disruption_budget(), wanted[1]))
 
 
-def test_an_autoscaler_targets_it(target: Target, settings: Settings) -> None:
-    least, most = settings.min_replicas, settings.max_replicas
-    gate.require(gate.autoscaler(target.autoscaler(), target.release.deployment, least, most))
+def test_an_autoscaler_targets_it(target: Target) -> None:
+    wanted = target.plan.scaling(Colour(target.release.candidate))
+    if wanted is None:
+        pytest.skip("the application's manifests hold no HorizontalPodAutoscaler for it")
+    gate.require(gate.autoscaler(target.autoscaler(), target.release.deployment, wanted.least, wanted.most))
 
 
 def test_services_offer_its_ports(target: Target) -> None:
-    ports = {port["name"]: port["port"] for port in target.live_service()["spec"]["ports"] if port["name"] != "https"}
-    assert "http" in ports, f"Service {target.release.service_name} has no port named http"
+    found = target.live_service()["spec"]["ports"]
+    ports = {port.get("name", ""): port["port"] for port in found if port.get("name") != "https"}
+    main = target.plan.service_port
+    assert {main} & {*ports, *map(str, ports.values())}, f"Service {target.release.service_name} has no port {main}"
     gate.require(gate.service(target.service(), target.labels, ports))
 
 

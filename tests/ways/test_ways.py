@@ -25,7 +25,7 @@ SERVICES = ("shop", "chat")
 
 def way(kind: str) -> ways.Way:
     """A way of the application behind the Services ``shop`` and ``chat``."""
-    return ways.of(kind, SERVICES, "shop", "team")
+    return ways.of(kind, SERVICES, lambda _: {"app": "shop"}, "team")
 
 
 def service(**selector: str) -> Obj:
@@ -90,7 +90,7 @@ def test_where_each_part_sends_traffic_is_read(obj: Obj, places: list[Colour | N
     ("obj", "said"),
     [
         (service(), "its `version` is not"),
-        ({**service(version="blue"), "spec": {"selector": {"app": "x", "version": "blue"}}}, "its `app` is not shop"),
+        ({**service(version="blue"), "spec": {"selector": {"app": "x", "version": "blue"}}}, "and not app=shop"),
         (ingress("other", "shop-red", "blue"), "no backend of this application; its backends: other, shop-red, blue"),
         (route({"other": 1}), "no backend of this application"),
         (route(), "its backends: none"),

@@ -1,0 +1,162 @@
+"""The plan that a team's own YAML makes: its Deployments and Services as they are, once for each colour."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bluegreen import manifests
+from bluegreen.colour import Colour
+from bluegreen.errors import InputError, Mistake
+from bluegreen.manifest_rules import Finding
+from bluegreen.plan import application, colouring, own_files, own_rules
+from bluegreen.plan.application import Application, inner, key_of, name_of
+from bluegreen.plan.protocol import Key, Obj, Scaling
+from bluegreen.settings import Settings
+from bluegreen.workload import main_container, marked, selector_text
+
+
+@dataclass(frozen=True)
+class Own:
+    """An application that lies in MANIFESTS as it is."""
+
+    settings: Settings
+
+    @property
+    def _application(self) -> Application:
+        """Its objects. Raises InputError with everything in them that no release could work with."""
+        directory = self.settings.manifests
+        if directory is None:
+            raise InputError([Mistake("MANIFESTS", None, "it is not set.", "Name the application's directory.")])
+        return _application(self.settings, directory, own_files.stamp(directory))
+
+    # --- Deployments -------------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them; the main one is whose pods SERVICE_NAME selects."""
+        return tuple(self._application.deployments)
+
+    def source(self, name: str) -> str:
+        """The file that it lies in."""
+        return self._application.files["Deployment", name]
+
+    def selector(self, name: str) -> str:
+        """Its own, as a query."""
+        return selector_text(inner(self._application.deployments[name], "spec", "selector"))
+
+    def active_only(self, name: str) -> bool:
+        """As its annotation says."""
+        return marked(self._application.deployments[name])
+
+    def first_size(self, name: str) -> int:
+        """Its ``replicas``."""
+        return int(self._application.deployments[name]["spec"].get("replicas", 1))
+
+    def deployment(self, name: str, colour: Colour, replicas: int) -> Obj:
+        """It, with the label of the colour, that selector, and the colour in its name."""
+        found = self._application.deployments[name]
+        return self._here(colouring.deployment(found, colour, replicas, self.settings.docker_image))
+
+    def autoscalers(self, name: str, colour: Colour, least: int | None) -> list[Obj]:
+        """Those that target it."""
+        found = [one for one in self._application.autoscalers if application.target_of(one) == name]
+        return [self._here(colouring.autoscaler(one, colour, least)) for one in found]
+
+    def resources(self) -> Mapping[str, Mapping[str, str]]:
+        """What the application's container asks for."""
+        container = main_container(self._application.deployments[self.names[0]]["spec"]["template"])
+        return {kind: {k: str(v) for k, v in inner(container, "resources", kind).items()} for kind in _RESOURCES}
+
+    def scaling(self, colour: Colour) -> Scaling | None:
+        """The first that targets the main Deployment."""
+        found = self.autoscalers(self.names[0], colour, None)
+        specs = [(name_of(one), one["spec"]) for one in found]
+        return next((Scaling(name, s.get("minReplicas", 1), s["maxReplicas"]) for name, s in specs), None)
+
+    def budget(self, colour: Colour) -> tuple[str, Mapping[str, str]] | None:
+        """The first that counts the main Deployment's pods."""
+        main = self._application.deployments[self.names[0]]
+        found = (colouring.budget(one, colour) for one in self._application.budgets if application.covers(one, main))
+        return next(((name_of(one), inner(one, "spec", "selector", "matchLabels")) for one in found), None)
+
+    # --- Services ----------------------------------------------------------------------------------------------------
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Every Service that leads to pods of a Deployment that answers users."""
+        return tuple(self._application.services)
+
+    def service_selector(self, name: str) -> Mapping[str, str] | None:
+        """Its own."""
+        found = self._application.services.get(name)
+        return application.uncoloured(inner(found, "spec", "selector")) if found is not None else None
+
+    @property
+    def service_port(self) -> str:
+        """The one called http, else the one that leads to the port of HEALTH_CHECK_URL, else the first."""
+        return own_rules.port_name(self._main_port)
+
+    def speaks_http(self, port: Mapping[str, Any]) -> bool:
+        """The one that users ask, and those whose name or protocol says so."""
+        return own_rules.port_name(port) == self.service_port or own_rules.speaks_http(port)
+
+    @property
+    def pod_port(self) -> str:
+        """What that port leads to."""
+        return str(self._main_port.get("targetPort") or self._main_port["port"])
+
+    @property
+    def _main_port(self) -> Obj:
+        known, settings = self._application, self.settings
+        main = known.deployments[self.names[0]]
+        return own_rules.main_port(known.services[settings.service_name], main, settings.health_port)
+
+    def shape(self, service: Mapping[str, Any]) -> Iterator[Finding]:
+        """As of the manifests, where it is the one that users ask; its ports are the team's own."""
+        if name_of(service) == self.settings.service_name:
+            yield from own_rules.shape(inner(service, "spec"))
+
+    # --- the rest ----------------------------------------------------------------------------------------------------
+
+    def configuration(self) -> Mapping[Key, Obj]:
+        """Those that its Deployments refer to, but for what all colours share."""
+        found = self._application.configuration
+        return {key: colouring.configuration(obj) for key, obj in found.items()}
+
+    def around(self) -> list[tuple[str, Obj]]:
+        """Namespace and Role for releases of the harness, and what else the team has, Services selecting nobody."""
+        found = self._application
+        pairs = [
+            (str(manifests.source(self.settings, name)), obj)
+            for name in ("namespace", "release-role")
+            for obj in manifests.render(self.settings, name)
+        ]
+        pairs += [(found.files[key_of(obj)], self._here(obj)) for obj in found.around]
+        for obj in found.services.values():
+            made = colouring.service(obj), colouring.preview(obj, self.settings, self.service_port)
+            pairs += [(found.files[key_of(obj)], self._here(one)) for one in made]
+        for colour in Colour:
+            scalers = [(one, colouring.autoscaler(one, colour, None)) for one in found.autoscalers]
+            budgets = [(one, colouring.budget(one, colour)) for one in found.budgets]
+            pairs += [(found.files[key_of(one)], self._here(made)) for one, made in [*scalers, *budgets]]
+        return pairs
+
+    def _here(self, obj: Obj) -> Obj:
+        """It, in the application's namespace."""
+        return {**obj, "metadata": {**obj["metadata"], "namespace": self.settings.namespace}}
+
+
+_RESOURCES = ("requests", "limits")
+
+
+@functools.lru_cache(maxsize=16)
+def _application(settings: Settings, directory: Path, _: own_files.Stamp) -> Application:
+    pairs = own_files.read(directory)
+    known = application.sorted_out(settings, pairs)
+    if mistakes := own_rules.mistakes(settings, known, pairs):
+        raise InputError(mistakes)
+    return known
