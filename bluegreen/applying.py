@@ -30,7 +30,13 @@ RELEASE = "bluegreen-release"
 BOUNDS = ("minReplicas", "maxReplicas")
 """What others than setting up may set of an autoscaler: a release while it runs, a person at any time."""
 
-LOOKED_UP = frozenset({"Secret", "ConfigMap", "HorizontalPodAutoscaler"})
+TRAFFIC = "bluegreen-traffic"
+"""The field manager of every move of live traffic."""
+
+STEERING = ("rules", "defaultBackend")
+"""What of an Ingress says where traffic goes."""
+
+LOOKED_UP = frozenset({"Secret", "ConfigMap", "HorizontalPodAutoscaler", "Ingress"})
 """Kinds of which something in the cluster is kept."""
 
 ATTEMPTS = 5
@@ -99,16 +105,23 @@ def _holds(live: Any, wanted: Any) -> bool:
 def owned_part(obj: Obj, live: Obj | None) -> Obj:
     """What setting up owns of an object, given how it is now.
 
-    Of a Service everything but its selector; of a Secret and a ConfigMap the keys that are set or have been; of an
-    autoscaler all, but with the bounds that a release or a person gave it.
+    Of a Service everything but its selector, of an Ingress everything but what a release has moved; of a Secret and a
+    ConfigMap the keys that are set or have been; of an autoscaler all, but with the bounds that a release or a person
+    gave it.
     """
     if obj["kind"] in ("Secret", "ConfigMap"):
         return configuration.merged(obj, live)
     if obj["kind"] == "HorizontalPodAutoscaler":
         return _with_pinned_bounds(obj, live)
     if obj["kind"] == "Service" and "selector" in (obj.get("spec") or {}):
-        return {**obj, "spec": {key: value for key, value in obj["spec"].items() if key != "selector"}}
+        return _without(obj, "selector")
+    if obj["kind"] == "Ingress" and live is not None:
+        return _without(obj, *(key for key in STEERING if TRAFFIC in _writers(live, key)))
     return obj
+
+
+def _without(obj: Obj, *keys: str) -> Obj:
+    return {**obj, "spec": {key: value for key, value in obj["spec"].items() if key not in keys}}
 
 
 def _with_pinned_bounds(obj: Obj, live: Obj | None) -> Obj:
@@ -121,11 +134,16 @@ def _with_pinned_bounds(obj: Obj, live: Obj | None) -> Obj:
 
 def _written_by_others(live: Obj, key: str) -> bool:
     """Whether a field of the spec belongs to anybody but setting up."""
-    return any(
-        f"f:{key}" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    return bool(_writers(live, key) - {SETUP})
+
+
+def _writers(live: Obj, key: str) -> set[str]:
+    """The field managers to whom a field of the spec belongs."""
+    return {
+        str(entry.get("manager"))
         for entry in live["metadata"].get("managedFields") or []
-        if entry.get("manager") != SETUP and entry.get("subresource", "") == ""
-    )
+        if f"f:{key}" in ((entry.get("fieldsV1") or {}).get("f:spec") or {}) and entry.get("subresource", "") == ""
+    }
 
 
 def _apply(kube: Kube, obj: Obj, *, dry_run: bool = False, namespace: str = "") -> Obj:

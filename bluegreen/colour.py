@@ -25,6 +25,11 @@ class Colour(StrEnum):
         return Colour.GREEN if self is Colour.BLUE else Colour.BLUE
 
 
+def colour_service(service: str, colour: Colour) -> str:
+    """The name of the Service of one colour beside a live Service: what a route leads to."""
+    return f"{service}-{colour}"
+
+
 def live_colour(service: Obj) -> Colour | None:
     """The colour a Service selects; ``None`` when it selects nobody.
 

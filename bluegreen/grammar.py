@@ -306,6 +306,17 @@ def services(value: str) -> str:
     return " ".join(names)
 
 
+def routes(value: str) -> str:
+    """Several names of Ingresses or HTTPRoutes, separated by blanks or commas: none twice."""
+    names = value.replace(",", " ").split()
+    for name in names:
+        if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+            raise Refused(f"{name} is no name of an object.", "Write small letters, digits, '-' and '.'.")
+        if names.count(name) > 1:
+            raise Refused(f"{name} is there twice.", "Name each route once.")
+    return " ".join(names)
+
+
 def place(value: str) -> str:
     """Where a document is to be found: a URL, or the path of a file."""
     if "://" in value:

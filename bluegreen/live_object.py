@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from bluegreen.applying import TRAFFIC
 from bluegreen.colour import Colour, Obj
 from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.ways import Part, Place, Split, Way, splits
 
-MANAGER = "bluegreen-traffic"
+MANAGER = TRAFFIC
 """The field manager of every change of live traffic."""
 
 MOVED = "bluegreen/moved"

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bluegreen import capacity, environment, foreign_autoscalers, jobs, manifests, thresholds
+from bluegreen import capacity, environment, foreign_autoscalers, jobs, manifests, route_rules, thresholds
 from bluegreen.colour import Colour, Obj, live_colour
 from bluegreen.deployments import Deployments
 from bluegreen.errors import CannotStartError, HarnessError
@@ -48,6 +48,7 @@ def check(kube: Kube, settings: Settings, epoch: str) -> list[Obj]:
     _require_migration(kube, settings, try_it=not wanted)
     _require_lease(kube, settings)
     record = _journal(kube, settings)
+    route_rules.require(kube, settings, wanted, settled=record is None or not record.unfinished)
     service = kube.get("Service", settings.service_name)
     if service is None:
         return wanted

@@ -25,6 +25,9 @@ from bluegreen.grammar import Parse, Refused
 LOCAL = "local"
 KIND = "kind"
 
+SELECTOR = "selector"
+"""The value of SWITCH_BY that names no routes."""
+
 KIND_NODE_PORT, KIND_PREVIEW_NODE_PORT = 30080, 30081
 """A choice: NODE_PORT and PREVIEW_NODE_PORT on kind, within Kubernetes' own range of 30000 to 32767."""
 """The value of CLUSTER that means the embedded cluster."""
@@ -116,6 +119,21 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Further live Services of the application, separated by blanks: they move together with SERVICE_NAME or not "
         "at all, and each has its NAME-preview.",
+        "NAMES",
+    ),
+    Setting(
+        "SWITCH_BY",
+        grammar.one_of(SELECTOR, "ingress", "httproute"),
+        SELECTOR,
+        "What moves live traffic: selector (the live Services' own), or before them ingress or httproute (the routes "
+        "named by ROUTE_NAME).",
+        "WORD",
+    ),
+    Setting(
+        "ROUTE_NAME",
+        grammar.routes,
+        "",
+        "The Ingresses or HTTPRoutes by which users come in, separated by blanks: they move together.",
         "NAMES",
     ),
     Setting(
@@ -603,6 +621,8 @@ class Settings:
     app_name: str
     service_name: str
     extra_services: str
+    switch_by: str
+    route_name: str
     health_check_url: str
     health_check_timeout: float
     health_check_interval: float
@@ -718,6 +738,11 @@ class Settings:
     def live_services(self) -> tuple[str, ...]:
         """All Services that carry live traffic and move together: SERVICE_NAME first."""
         return (self.service_name, *self.extra_services.split())
+
+    @property
+    def route_names(self) -> tuple[str, ...]:
+        """The routes by which users come in; none where Services alone are switched."""
+        return tuple(self.route_name.split())
 
     @property
     def health_port(self) -> int:
@@ -880,6 +905,8 @@ def _check_together(
             mistakes.append(Mistake(low, as_text(small), why, f"Lower {low} or raise {high}."))
     if not {"SERVICE_NAME", "EXTRA_SERVICES"} & refused:
         _check_services(values["service_name"], values["extra_services"].split(), mistakes)
+    if not {"SWITCH_BY", "ROUTE_NAME"} & refused:
+        _check_routes(values["switch_by"], values["route_name"], mistakes)
     _check_image(values, refused, mistakes, required=image_required)
     if values["migration"] and (elsewhere := values["migration_job"] or values["migration_command"]):
         why = "MIGRATION is run by the release itself, so it cannot be done before."
@@ -888,7 +915,7 @@ def _check_together(
 
 
 def _check_services(main: str, extra: list[str], mistakes: list[Mistake]) -> None:
-    """No Service is live twice, and none is another one's preview."""
+    """No Service is live twice, and none is another one's preview or that of a colour."""
     previews = {f"{name}-preview": name for name in (main, *extra)}
     if main in extra:
         why = "it names SERVICE_NAME, which moves anyway."
@@ -897,6 +924,21 @@ def _check_services(main: str, extra: list[str], mistakes: list[Mistake]) -> Non
         setting = "SERVICE_NAME" if name == main else "EXTRA_SERVICES"
         why = f"it is the name of the preview Service of {previews[name]}."
         mistakes.append(Mistake(setting, name, why, "Name only Services that carry live traffic."))
+    for name in extra:
+        base, _, colour = name.rpartition("-")
+        if colour in ("blue", "green") and base in (main, *extra):
+            why = f"it is the name of {base}'s Service of one colour, which a route leads to."
+            mistakes.append(Mistake("EXTRA_SERVICES", name, why, "Name only Services that carry live traffic."))
+
+
+def _check_routes(switch_by: str, names: str, mistakes: list[Mistake]) -> None:
+    """A way that goes by routes needs them, and the other one takes none."""
+    if switch_by != SELECTOR and not names:
+        why = f"it is not set, and SWITCH_BY={switch_by} needs to know by which objects users come in."
+        mistakes.append(Mistake("ROUTE_NAME", None, why, "Name them, or leave SWITCH_BY out."))
+    if switch_by == SELECTOR and names:
+        why = "it names routes, and SWITCH_BY does not say of which kind."
+        mistakes.append(Mistake("ROUTE_NAME", names, why, "Set SWITCH_BY=ingress or SWITCH_BY=httproute."))
 
 
 def _check_image(values: dict[str, Any], refused: set[str], mistakes: list[Mistake], *, required: bool) -> None:

@@ -82,7 +82,9 @@ class Traffic:
     @property
     def routes(self) -> tuple[Ref, ...]:
         """The Ingresses or HTTPRoutes by which users come in; none where Services alone are switched."""
-        return tuple(ref for ref in self.recorded if ref[0] != "Service")
+        kind = ways.KINDS.get(self.settings.switch_by, "")
+        recorded = (ref for ref in self.recorded if ref[0] != "Service")
+        return tuple(dict.fromkeys((*((kind, name) for name in self.settings.route_names), *recorded)))
 
     @property
     def refs(self) -> tuple[Ref, ...]:

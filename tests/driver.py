@@ -1,12 +1,13 @@
 """Runs one release in a process of its own, without pytest, and kills it with -9 at a chosen write to the API.
 
     python -m tests.driver --kubeconfig FILE --context NAME --reports DIR [--refuse] \
-        [--kill before|after (--write N | --step NAME)] [--freeze]
+        [--kill before|after (--write N [--of TEXT] | --step NAME)] [--freeze]
 
 Settings come from the environment, as everywhere. Prints one line of JSON at its end: the writes made, and the outcome.
-``before``: the N-th write is never sent; ``after``: it is sent and answered, and nothing after it happens. With
-``--step`` the write is the one that enters this step into the journal. ``--freeze`` stops the process there, as
-SIGSTOP does, in place of killing it: once woken, it goes on with the very next request.
+``before``: the N-th write is never sent; ``after``: it is sent and answered, and nothing after it happens; ``--of``
+counts only those writes whose description ends with a text. With ``--step`` the write is the one that enters this step
+into the journal. ``--freeze`` stops the process there, as SIGSTOP does, in place of killing it: once woken, it goes on
+with the very next request.
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ own: the lock's renewals and Events."""
 class Deadly:
     """Ends this process at a write, or freezes it. Counts every write but those of ``NOT_COUNTED``."""
 
-    def __init__(self, when: str, number: int, step: str = "", sent: signal.Signals = signal.SIGKILL) -> None:
-        self.when, self.number, self.step, self.sent = when, number, step, sent
+    def __init__(
+        self, when: str, number: int, step: str = "", sent: signal.Signals = signal.SIGKILL, of: str = ""
+    ) -> None:
+        self.when, self.number, self.step, self.sent, self.of = when, number, step, sent, of
         self.writes: list[str] = []
+        self._met = 0  # writes that ``number`` counts
         self._entering = ""  # the step that the journal is entering at this moment
 
     def arm(self, kube: Kube) -> None:
@@ -48,7 +52,8 @@ class Deadly:
             if method in ("GET", "HEAD") or any(word in url for word in NOT_COUNTED):
                 return attempt(method, url, what, *rest)
             self.writes.append(what)
-            number = len(self.writes)
+            self._met += what.endswith(self.of)
+            number = self._met if what.endswith(self.of) else 0
             self._strike("before", number)
             try:
                 return attempt(method, url, what, *rest)
@@ -107,6 +112,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--kill", default="", choices=["", "before", "after"])
     parser.add_argument("--write", type=int, default=0)
+    parser.add_argument("--of", default="")
     parser.add_argument("--step", default="", choices=["", *Step])
     parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--refuse", action="store_true")
@@ -118,7 +124,7 @@ def main() -> int:
     kube = connect_handle(given.kubeconfig, given.context, chosen.namespace)
     assert isinstance(kube.transport, Transport)
     sent = signal.SIGSTOP if given.freeze else signal.SIGKILL
-    deadly = Deadly(given.kill, given.write, given.step, sent)
+    deadly = Deadly(given.kill, given.write, given.step, sent, given.of)
     deadly.arm(kube)
     deadline = Deadline(30 if given.wait_for_lock else 0)
     try:

@@ -27,6 +27,7 @@ class Resource:
 _CORE = "v1"
 _RBAC = "rbac.authorization.k8s.io/v1"
 _NETWORKING = "networking.k8s.io/v1"
+_GATEWAY = "gateway.networking.k8s.io/v1"
 
 RESOURCES: dict[str, Resource] = {
     r.kind: r
@@ -53,6 +54,8 @@ RESOURCES: dict[str, Resource] = {
         Resource("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
         Resource("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         Resource("Ingress", _NETWORKING, "ingresses"),
+        Resource("HTTPRoute", _GATEWAY, "httproutes"),
+        Resource("Gateway", _GATEWAY, "gateways"),
         Resource("NetworkPolicy", _NETWORKING, "networkpolicies"),
         Resource("Role", _RBAC, "roles"),
         Resource("RoleBinding", _RBAC, "rolebindings"),

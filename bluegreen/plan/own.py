@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bluegreen import manifests
+from bluegreen import colour_services, manifests
 from bluegreen.colour import Colour
 from bluegreen.errors import InputError, Mistake
 from bluegreen.manifest_rules import Finding
@@ -137,7 +137,9 @@ class Own:
         ]
         pairs += [(found.files[key_of(obj)], self._here(obj)) for obj in found.around]
         for obj in found.services.values():
-            made = colouring.service(obj), colouring.preview(obj, self.settings, self.service_port)
+            made = [colouring.service(obj), colouring.preview(obj, self.settings, self.service_port)]
+            if self.settings.route_names:
+                made += colour_services.beside(made[:1])
             pairs += [(found.files[key_of(obj)], self._here(one)) for one in made]
         for colour in Colour:
             scalers = [(one, colouring.autoscaler(one, colour, None)) for one in found.autoscalers]

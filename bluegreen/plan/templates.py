@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bluegreen import manifest_rules, manifests
+from bluegreen import colour_services, manifest_rules, manifests
 from bluegreen.colour import Colour
 from bluegreen.errors import InputError, Mistake
 from bluegreen.manifest_rules import Finding
@@ -105,7 +105,10 @@ class Templates:
         for name, values in [(name, {}) for name in ONCE] + [(n, {"COLOUR": c}) for c in Colour for n in PER_COLOUR]:
             try:
                 path = str(manifests.source(self.settings, name))
-                pairs += [(path, obj) for one in self._each(name) for obj in manifests.render(one, name, **values)]
+                objects = [obj for one in self._each(name) for obj in manifests.render(one, name, **values)]
+                if name == "production-service" and self.settings.route_names:
+                    objects += list(colour_services.beside(objects))
+                pairs += [(path, obj) for obj in objects]
             except InputError as problem:
                 mistakes += [mistake for mistake in problem.mistakes if mistake not in mistakes]
         mistakes += manifest_rules.mistakes(self.settings)

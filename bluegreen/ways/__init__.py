@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bluegreen.ways.backends import Backends, colour_service, colour_services
+from bluegreen.colour import colour_service
+from bluegreen.ways.backends import Backends, colour_services
 from bluegreen.ways.http_route import HttpRoute
 from bluegreen.ways.ingress import IngressBackends
 from bluegreen.ways.protocol import Part, Place, RefusedRouteError, Split, UnclearError, Way

@@ -6,15 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bluegreen.colour import Colour
+from bluegreen.colour import Colour, colour_service
 from bluegreen.ways.protocol import Place
 
 Obj = dict[str, Any]
-
-
-def colour_service(service: str, colour: Colour) -> str:
-    """The name of the Service of one colour beside a live Service."""
-    return f"{service}-{colour}"
 
 
 def colour_services(services: Iterable[str], colour: Colour) -> list[str]:

@@ -1,0 +1,96 @@
+"""An application of a test's own that users come to by an Ingress or by an HTTPRoute."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from bluegreen import localkube
+from bluegreen.clock import Deadline
+from bluegreen.colour import Colour, colour_service
+from bluegreen.localkube import UNPRIVILEGED_OFFSET
+from tests.apps import App
+
+Obj = dict[str, Any]
+NAME = "front"
+SERVICE = "gremlinsai-service"
+TEAM = "kubectl-client-side-apply"
+"""The field manager by which a team writes its route."""
+
+
+class Front(App):
+    """The application with a route before it, as a team makes it: it leads to the live Service."""
+
+    kind = "Ingress"
+    switch_by = "ingress"
+
+    def __init__(self, cluster: localkube.Cluster, folder: Path) -> None:
+        super().__init__(cluster, folder)
+        self.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+        self.make(SERVICE)
+
+    def environment(self, tag: str, **more: str) -> dict[str, str]:
+        """The settings of a release that switches by the route."""
+        return super().environment(tag, **{"SWITCH_BY": self.switch_by, "ROUTE_NAME": NAME, **more})
+
+    def make(self, service: str, name: str = NAME) -> None:
+        """The Ingress: one path for the application, one for somebody else."""
+        paths = [leads("/", service), leads("/others", "others-service")]
+        spec = {"rules": [{"http": {"paths": paths}}]}
+        obj = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": name}, "spec": spec}
+        self.kube.create(obj, manager=TEAM)
+
+    @property
+    def route(self) -> Obj:
+        """The route as it is now."""
+        found = self.kube.get(self.kind, NAME)
+        assert found is not None
+        return found
+
+    @property
+    def backends(self) -> list[str]:
+        """Where the route leads: names of Services."""
+        (rule,) = self.route["spec"]["rules"]
+        return [path["backend"]["service"]["name"] for path in rule["http"]["paths"]]
+
+    @property
+    def url(self) -> str:
+        """Where users come in."""
+        deadline = Deadline(10)
+        while not (entries := (self.route.get("status") or {}).get("loadBalancer", {}).get("ingress")):
+            assert not deadline.expired
+        return _open(entries[0]["ip"], 80)
+
+    def leads_to(self, colour: Colour) -> bool:
+        """Whether all of the application's traffic is at a colour, by the route and by the live Service."""
+        return self.backends == [colour_service(SERVICE, colour), "others-service"] and self.live is colour
+
+    def rests_at(self, colour: Colour, tag: str) -> None:
+        """What has to be true when a release is over, however it ended."""
+        assert self.leads_to(colour), (self.backends, self.live)
+        deadline = Deadline(20)  # on a busy machine a pod may just have missed a probe
+        while any(
+            self.endpoints(service) != set(self.pods(each) if each is colour else ())
+            for service, each in (
+                (SERVICE, colour),
+                *((colour_service(SERVICE, each), each) for each in Colour),
+            )
+        ):
+            assert not deadline.expired
+        self.at_rest()
+        assert self.tag(colour) == tag
+
+
+def leads(path: str, service: str) -> Obj:
+    """A path of an Ingress."""
+    return {"path": path, "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"name": "http"}}}}
+
+
+def _open(address: str, port: int) -> str:
+    """The URL of an address of the embedded cluster; a port that this user may not bind is open so much higher."""
+    for number in (port, port + UNPRIVILEGED_OFFSET):
+        with socket.socket() as attempt:
+            if attempt.connect_ex((address, number)) == 0:
+                return f"http://{address}:{number}"
+    raise AssertionError(f"{address}:{port} is not open")
