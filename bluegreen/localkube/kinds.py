@@ -114,6 +114,7 @@ _PROXY = ("create", "delete", "get", "patch", "update")
 _POD_SUBRESOURCES = (
     Subresource("attach", _CONNECT, "PodAttachOptions", "", "v1"),
     Subresource("binding", ("create",), "Binding", "", "v1"),
+    Subresource("ephemeralcontainers", _READ_WRITE),
     Subresource("eviction", ("create",), "Eviction", "policy", "v1"),
     Subresource("exec", _CONNECT, "PodExecOptions", "", "v1"),
     Subresource("log", ("get",)),

@@ -61,7 +61,6 @@ NOT_EMULATED: tuple[Gap, ...] = (
         "PersistentVolumeClaims and CSI",
         "not served; a pod that asks for one stays unscheduled, as where its claim is missing.",
     ),
-    Gap("Ephemeral containers (kubectl debug)", "refused, as by a cluster on which they are disabled."),
     Gap(
         "Rules of custom resources in CEL, conversion webhooks",
         "x-kubernetes-validations are stored, with a warning, and not evaluated; a CustomResourceDefinition that asks "

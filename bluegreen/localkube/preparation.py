@@ -74,7 +74,9 @@ def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
         return new  # the scheduler's own write: a node and the condition PodScheduled, no change of what was asked for
     if subresource == "status":
         return _status_only(kind, live, new)
-    if subresource == "finalize":
+    if subresource == "ephemeralcontainers":
+        new = _ephemeral_only(live, new)
+    elif subresource == "finalize":
         new = {**live, "metadata": new["metadata"], "spec": new.get("spec") or {}}
     elif kind.has_status:
         _keep(live, new, "status")
@@ -102,6 +104,16 @@ def _status_only(kind: Kind, live: Obj, new: Obj) -> Obj:
     else:
         kept.pop("status", None)
     return kept
+
+
+def _ephemeral_only(live: Obj, new: Obj) -> Obj:
+    """The live pod with the new ephemeral containers."""
+    spec = dict(live["spec"])
+    _keep(new["spec"], spec, "ephemeralContainers")
+    fixed = {"labels", "annotations", "finalizers", "ownerReferences"}
+    meta = {key: value for key, value in new["metadata"].items() if key not in fixed}
+    kept = {key: value for key, value in live["metadata"].items() if key in fixed}
+    return {**live, "metadata": {**meta, **kept}, "spec": spec}
 
 
 def _keep(live: Obj, new: Obj, key: str) -> None:

@@ -173,7 +173,7 @@ class Registry:
         causes = metadata.check_update(live, new)
         if subresource in ("", "resize"):
             causes += validation.validate(kind, new, live)
-        elif subresource in ("status", "finalize") and not write.trusted:
+        elif subresource in ("status", "finalize", "ephemeralcontainers") and not write.trusted:
             causes += validation.validate_view(kind, new, live, subresource)
         self._refuse_invalid(kind, live, causes)
         namespace = live["metadata"].get("namespace", "")

@@ -51,6 +51,8 @@ CONTAINER: tuple[Rule, ...] = (
     *((f"securityContext.{path}", test, instead) for path, test, instead in _SECURITY),
 )
 """About each container."""
+EPHEMERAL: tuple[Rule, ...] = (("targetContainerName", _asks, "stored: containers keep a PID namespace each"),)
+"""About each container that is added for debugging."""
 PORT: tuple[Rule, ...] = (("hostPort", _asks, "stored: nothing listens there; use a Service of type NodePort"),)
 MOUNT: tuple[Rule, ...] = (
     ("mountPropagation", lambda value: value not in (None, "None"), "stored: mounts of the container stay its own"),
@@ -127,9 +129,10 @@ def _count_rules(schema: Any) -> int:
 
 def _of_pod(spec: Obj, path: str) -> Iterator[str]:
     yield from _told(POD, spec, path)
-    for key in ("initContainers", "containers"):
+    for key in ("initContainers", "containers", "ephemeralContainers"):
         for place, container in enumerate(spec.get(key) or ()):
             yield from _of_container(container, f"{path}.{key}[{place}]", own_ports=not spec.get("hostNetwork"))
+            yield from _told(EPHEMERAL, container, f"{path}.{key}[{place}]")
 
 
 def _of_container(container: Obj, path: str, *, own_ports: bool) -> Iterator[str]:

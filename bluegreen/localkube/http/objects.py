@@ -37,7 +37,7 @@ def _warn(call: Call) -> None:
 
 def _warn_of_fields(call: Call, stored: Obj) -> None:
     """Say which fields of what was written do nothing here."""
-    if not call.target.subresource:
+    if call.target.subresource in ("", "ephemeralcontainers"):
         call.warnings += unemulated_fields.warnings(call.kind.key, stored)
 
 

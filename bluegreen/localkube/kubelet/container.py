@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 T = TypeVar("T")
+INITS, MAINS, EPHEMERAL = "initContainers", "containers", "ephemeralContainers"
+"""The lists of a pod's spec in which containers stand."""
 MESSAGE_LIMIT = 4096  # bytes of a termination message
 MINIMUM_GRACE_S = 2.0  # what is left for SIGTERM after a preStop hook: the kubelet's number
 RUNTIME = (
@@ -66,10 +68,13 @@ class Idle:
 class ContainerRun:
     """One container of one pod."""
 
-    def __init__(self, pod: PodRun, spec: Obj, *, init: bool, before: Obj | None = None) -> None:
-        """``before``: its status from the life of an earlier daemon, whose processes are gone."""
+    def __init__(self, pod: PodRun, spec: Obj, field: str, before: Obj | None = None) -> None:
+        """``field``: the pod's list that it stands in. ``before``: its status from the life of an earlier daemon,
+        whose processes are gone.
+        """
         self.pod, self.spec, self.name = pod, spec, str(spec["name"])
-        self.init, self.sidecar = init, init and restartable(spec)
+        self.field, self.init, self.ephemeral = field, field == INITS, field == EPHEMERAL
+        self.sidecar = self.init and restartable(spec)
         self.instance: Container | Idle | None = None
         self.out_of_memory = False  # whether the watch over memory killed it
         self.state: Obj = pod.waiting_state()
@@ -126,8 +131,9 @@ class ContainerRun:
             "restartCount": self.restarts,
             "image": self.image_name,
             "imageID": self.image_id,
-            "started": self.started,
         }
+        if not self.ephemeral:
+            shown["started"] = self.started
         if self.container_id:
             shown["containerID"], shown["resources"] = self.container_id, self.spec.get("resources") or {}
             if requests := shown["resources"].get("requests"):
@@ -149,14 +155,15 @@ class ContainerRun:
     @property
     def ready(self) -> bool:
         """Whether it counts as ready: by its probe, or, for an init container, by having ended well."""
+        if self.ephemeral:
+            return False  # nobody waits for it
         if self.init and not self.sidecar:
             return bool("terminated" in self.state and self.state["terminated"]["exitCode"] == 0)
         return self.started and (self._prober is None or self._prober.outcome.ready)
 
     def event(self, type_: str, reason: str, message: str) -> None:
         """Record an event about this container."""
-        field = "initContainers" if self.init else "containers"
-        self.pod.event(type_, reason, message, f"spec.{field}{{{self.name}}}")
+        self.pod.event(type_, reason, message, f"spec.{self.field}{{{self.name}}}")
 
     def _wait(self, reason: str, message: str) -> None:
         """Show that it waits, and why."""
@@ -181,6 +188,8 @@ class ContainerRun:
         return ended
 
     def _again(self, ended: Exit) -> bool:
+        if self.ephemeral:
+            return False
         policy = "Always" if self.sidecar else self.pod.restart_policy
         if self.init and not self.sidecar and policy == "Always":
             policy = "OnFailure"

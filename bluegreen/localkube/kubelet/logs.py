@@ -44,8 +44,9 @@ def choose_container(pod: Obj, name: str) -> str:
     spec, pod_name = pod["spec"], pod["metadata"]["name"]
     inits = [each["name"] for each in spec.get("initContainers") or ()]
     mains = [each["name"] for each in spec["containers"]]
+    debugging = [each["name"] for each in spec.get("ephemeralContainers") or ()]
     if name:
-        if name not in inits + mains:
+        if name not in inits + mains + debugging:
             raise bad_request(f"container {name} is not valid for pod {pod_name}")
         return name
     if len(mains) == 1:
@@ -54,6 +55,7 @@ def choose_container(pod: Obj, name: str) -> str:
     if default in mains:
         return str(default)
     others = f" or one of the init containers: [{' '.join(inits)}]" if inits else ""
+    others += f" or one of the ephemeral containers: [{' '.join(debugging)}]" if debugging else ""
     choice = f"a container name must be specified for pod {pod_name}, choose one of: [{' '.join(mains)}]"
     raise bad_request(choice + others)
 
@@ -63,7 +65,8 @@ def choose_instance(pod: Obj, container: str, previous: bool) -> str:
     status, name = pod.get("status") or {}, pod["metadata"]["name"]
     if not pod["spec"].get("nodeName"):
         raise bad_request(f"pod {name} does not have a host assigned")
-    statuses = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+    lists = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+    statuses = [each for key in lists for each in status.get(key) or ()]
     found = next((each for each in statuses if each["name"] == container), None)
     if found is None:
         raise bad_request(f'container "{container}" in pod "{name}" is not available')

@@ -16,7 +16,7 @@ from bluegreen import clock
 from bluegreen.localkube.images import InvalidReferenceError
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet import pod_status, unsupported
-from bluegreen.localkube.kubelet.container import ContainerRun
+from bluegreen.localkube.kubelet.container import EPHEMERAL, INITS, MAINS, ContainerRun
 from bluegreen.localkube.kubelet.env import SEEN, SOURCE, Environment
 from bluegreen.localkube.kubelet.grace import Grace
 from bluegreen.localkube.kubelet.launch import Mount
@@ -59,12 +59,14 @@ class PodRun:
         self._sandbox = False
         status = pod.get("status") or {}
         self._start_time = status.get("startTime") or clock.timestamp()
-        self.inits = self._runs(spec.get("initContainers") or (), status.get("initContainerStatuses"), init=True)
-        self.mains = self._runs(spec["containers"], status.get("containerStatuses"), init=False)
+        self.inits = self._runs(INITS, status.get("initContainerStatuses"))
+        self.mains = self._runs(MAINS, status.get("containerStatuses"))
+        self.ephemerals = self._runs(EPHEMERAL, status.get("ephemeralContainerStatuses"))
+        self._debugging: list[asyncio.Task[Any]] = []
 
-    def _runs(self, specs: Any, before: list[Obj] | None, *, init: bool) -> list[ContainerRun]:
+    def _runs(self, field: str, before: list[Obj] | None) -> list[ContainerRun]:
         known = {status["name"]: status for status in before or ()}
-        return [ContainerRun(self, spec, init=init, before=known.get(spec["name"])) for spec in specs]
+        return [ContainerRun(self, spec, field, known.get(spec["name"])) for spec in self.pod["spec"].get(field) or ()]
 
     # -- what containers ask ---------------------------------------------------
     @property
@@ -75,7 +77,7 @@ class PodRun:
     @property
     def containers(self) -> list[ContainerRun]:
         """All containers, init containers first."""
-        return self.inits + self.mains
+        return self.inits + self.mains + self.ephemerals
 
     @property
     def environment(self) -> Environment:
@@ -152,10 +154,20 @@ class PodRun:
             self.touch()  # somebody else's readiness gate
 
     def _redefine(self, spec: Obj) -> None:
-        """Images are what may change in containers."""
-        specs = {each["name"]: each for each in [*(spec.get("initContainers") or ()), *spec["containers"]]}
-        for container in self.containers:
+        """Images are what may change in containers; those for debugging are added."""
+        specs = {each["name"]: each for field in (INITS, MAINS) for each in spec.get(field) or ()}
+        for container in self.inits + self.mains:
             container.redefine(specs[container.name])
+        known = {container.name for container in self.ephemerals}
+        for each in spec.get(EPHEMERAL) or ():
+            if each["name"] not in known:
+                self.ephemerals.append(ContainerRun(self, each, EPHEMERAL))
+                self._debug(self.ephemerals[-1])
+
+    def _debug(self, container: ContainerRun) -> None:
+        """Run a container that was added for debugging, once there is a place for it."""
+        if self._sandbox and not self._ends:
+            self._debugging.append(asyncio.create_task(container.run(), name=f"{container.name} of {self.title}"))
 
     def stop(self, grace_s: float) -> None:
         """Bring it to its end within the grace period; again with less time makes it quicker."""
@@ -208,6 +220,8 @@ class PodRun:
         network = self.machine.network
         self.address = network.node_address if self.pod["spec"].get("hostNetwork") else network.take_pod_address()
         self._sandbox = True
+        for container in self.ephemerals:
+            self._debug(container)
         self.touch()
 
     def _free_address(self) -> None:
@@ -224,9 +238,9 @@ class PodRun:
                 self._failure = DEADLINE
                 self.event("Normal", *DEADLINE)
         finally:
-            told.cancel()
-            life.cancel()
-            results = await asyncio.gather(life, return_exceptions=True)
+            for task in (told, life, *self._debugging):
+                task.cancel()
+            results = await asyncio.gather(life, *self._debugging, return_exceptions=True)
         if isinstance(results[0], Exception):
             LOG.error("the life of pod %s failed", self.title, exc_info=results[0])
             self.event("Warning", "FailedSync", f"error syncing pod: {results[0]}")
@@ -342,7 +356,7 @@ class PodRun:
 
     def _status(self, pod: Obj) -> Obj:
         before, spec = pod.get("status") or {}, pod["spec"]
-        inits, mains = self._statuses()
+        inits, mains, ephemerals = self._statuses()
         phase = pod_status.phase(spec, inits, mains, ends=self._ends)
         if self._ends and self._failure:
             phase = pod_status.FAILED
@@ -364,16 +378,19 @@ class PodRun:
         if inits:
             status["initContainerStatuses"] = inits
         status["containerStatuses"] = mains
+        if ephemerals:
+            status["ephemeralContainerStatuses"] = ephemerals
         return status
 
-    def _statuses(self) -> tuple[list[Obj], list[Obj]]:
-        """(init containers in their order, containers by name), as the kubelet lists them."""
-        groups = self.inits, sorted(self.mains, key=lambda container: container.name)
-        inits, mains = ([container.status() for container in group] for group in groups)
+    def _statuses(self) -> tuple[list[Obj], list[Obj], list[Obj]]:
+        """(init containers in their order, containers and ephemeral ones by name), as the kubelet lists them."""
+        groups = self.inits, *(sorted(group, key=lambda each: each.name) for group in (self.mains, self.ephemerals))
+        inits, mains, ephemerals = ([container.status() for container in group] for group in groups)
         if self._grace is not None:
             inits, mains = pod_status.undone(inits), pod_status.undone(mains)
-        count = len(inits) + len(mains)
-        return pod_status.shortened(inits, count), pod_status.shortened(mains, count)
+        count = len(self.containers)
+        inits, mains, ephemerals = (pod_status.shortened(group, count) for group in (inits, mains, ephemerals))
+        return inits, mains, ephemerals
 
     def _addresses(self) -> Obj:
         node = self.machine.network.node_address

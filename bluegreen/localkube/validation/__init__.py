@@ -105,11 +105,13 @@ def validate(kind: Kind, obj: Obj, old: Obj | None) -> Causes:
 
 
 def validate_view(kind: Kind, obj: Obj, old: Obj, subresource: str) -> Causes:
-    """Every field that is wrong with a client's write to /status or /finalize."""
+    """Every field that is wrong with a client's write to /status, /finalize or /ephemeralcontainers."""
     if kind.custom is not None:
         return custom_objects.validate_status(kind, obj, old)
     causes = meta.common(obj["metadata"], "metadata")
     if subresource == "finalize":
         return causes + objects.namespace_finalizers(obj, "spec.finalizers[{}]")
+    if subresource == "ephemeralcontainers":
+        return causes + pod_updates.ephemeral_containers(obj, old)
     check = statuses.STATUS.get(kind.key)
     return causes + check(obj, old) if check else causes

@@ -50,6 +50,21 @@ def update(pod: Obj, old: Obj) -> Causes:
     return causes
 
 
+def ephemeral_containers(pod: Obj, old: Obj) -> Causes:
+    """A pod to which containers for debugging are added: those that are there stay as they are."""
+    path = "spec.ephemeralContainers"
+    causes = metadata_and_spec(pod)
+    now = {container["name"]: container for container in pod["spec"].get("ephemeralContainers") or ()}
+    for before in old["spec"].get("ephemeralContainers") or ():
+        name = before["name"]
+        if name not in now:
+            causes.append(forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n'))
+        elif now[name] != before:
+            changed = _difference(before, now[name], name)
+            causes.append(forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n{changed}'))
+    return causes
+
+
 def _same_containers(new: list[Obj], old: list[Obj], path: str) -> tuple[Causes, bool]:
     if len(new) != len(old):
         return [forbidden(path, "pod updates may not add or remove containers")], True

@@ -55,6 +55,21 @@ def test_volumes_are_at_their_paths_and_follow_their_sources(tmp_path: Path) -> 
 
 
 @needs_namespaces
+def test_the_whole_machine_can_be_a_volume(tmp_path: Path) -> None:
+    """As kubectl debug node/NAME asks for, at a path that the machine does not have."""
+
+    async def test(node: Node) -> None:
+        volumes = [{"name": "host", "hostPath": {"path": "/"}}]
+        mounts = [{"name": "host", "mountPath": "/no-such-host"}]
+        script = "test -d /no-such-host/etc && test -d /etc && echo seen"
+        node.pod("p", shell(script, volumeMounts=mounts), volumes=volumes, restartPolicy="Never")
+        await node.until("p", has_ended)
+        assert await node.log("p") == "seen\n"
+
+    on_node(tmp_path, test)
+
+
+@needs_namespaces
 def test_a_pod_waits_for_its_volumes(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
         volumes = [{"name": "conf", "configMap": {"name": "late"}}]

@@ -125,6 +125,7 @@ class Root:
             os.chroot(".")
         else:
             call("umount the old root", libc.umount2(b".", MNT_DETACH))
+            mount(None, "/", None, MS_PRIVATE)  # it may be a volume itself now: a hostPath of /
         os.chdir("/")
 
 
