@@ -30,6 +30,7 @@ from bluegreen.gate.objects import (
 )
 from bluegreen.gate.production import live_selector, nobody_harmed
 from bluegreen.gate.queries import Thresholds, within
+from bluegreen.gate.repeated import load_again, load_warnings, loads
 
 __all__ = [
     "Answer",
@@ -56,6 +57,9 @@ __all__ = [
     "kept_open",
     "live_selector",
     "load",
+    "load_again",
+    "load_warnings",
+    "loads",
     "no_server_errors",
     "nobody_harmed",
     "own_configuration",

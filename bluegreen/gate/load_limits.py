@@ -15,6 +15,9 @@ from bluegreen.thresholds import Limits, Thresholds
 HALF = 0.5
 """A choice: a generator that made less than this part of the load asked for, by its own fault, tested another."""
 
+ENOUGH_TO_CALL_BROKEN = 20
+"""A choice: of an endpoint that fails one time in ten, ten of twenty requests fail once in 150,000 tests."""
+
 _TIMES = (("p50_ms", 0.50, "half of the"), ("p95_ms", 0.95, "95 of 100"), ("p99_ms", 0.99, "99 of 100"))
 """Each limit of a time: its name here and in a result, the share of answers within it, and that share in words."""
 
@@ -25,7 +28,19 @@ def load(result: LoadResult, thresholds: Thresholds) -> list[Check]:
     checks = [*_generator(result), *_whole(result, thresholds.all)]
     for name, limits in thresholds.endpoints.items():
         checks += _endpoint(result, name, found.get(name), limits)
+    judged = [name for name, limits in thresholds.endpoints.items() if limits.success is not None]
+    checks += [check for name, one in found.items() if name not in judged for check in _works(result, name, one)]
     return checks
+
+
+def _works(result: LoadResult, name: str, endpoint: Endpoint) -> Iterator[Check]:
+    """An endpoint of which more requests fail than succeed is broken, however few of all requests are its own."""
+    if endpoint.requests < ENOUGH_TO_CALL_BROKEN or not endpoint.failures:
+        return
+    good = endpoint.requests - endpoint.failures
+    how = "; ".join(f"{f.count} x {f.error}" for f in result.errors if f"{f.method} {f.path}" == name)
+    otherwise = f"{name}: {good} of {endpoint.requests} requests succeeded, and more must than fail: {how}."
+    yield Check.that(f"load: {name}: works", good > HALF * endpoint.requests, good, "more than fail", otherwise)
 
 
 def _whole(result: LoadResult, limits: Limits) -> Iterator[Check]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bluegreen import gate
+from bluegreen import clock, gate
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.plan import Plan, plan_of
@@ -28,6 +29,8 @@ Obj = dict[str, Any]
 
 GATE_HEADERS: Mapping[str, str] = {"X-Bluegreen": "gate"}
 """Carried by every request of the gate, so that an application can tell test traffic from users'."""
+
+AFTER_LOAD_S = 15.0  # a choice: what starting another measurement and judging it may take beside it
 
 REQUEST_TIMEOUT_S = 10.0  # a choice: longer than any answer that a user would wait for
 
@@ -103,6 +106,12 @@ class Target:
     def pod_labels(self) -> dict[str, str]:
         """All labels that the colour's pods are made with."""
         return {**self.deployment()["spec"]["template"]["metadata"].get("labels", {})}
+
+    def has_time_for(self, seconds: float) -> bool:
+        """Whether the gate may well take so much longer: VALIDATION_TIMEOUT, counted from the release's start."""
+        began = datetime.fromisoformat(self.release.started_at)
+        left_s = self.settings.validation_timeout - (clock.utc() - began).total_seconds()
+        return left_s > seconds + AFTER_LOAD_S
 
     def deployment(self) -> Obj:
         """The colour's Deployment."""

@@ -145,7 +145,7 @@ class Reporting:
                 terminal.write_line(f"  {name if number == 0 else '':<9} {part}")
 
     def _lines(self, owner: Owner | Validation) -> list[tuple[str, str]]:
-        from bluegreen.report.words import rehearsed
+        from bluegreen.report.words import rehearsed, warnings
 
         record = self.record
         lines = []
@@ -156,6 +156,7 @@ class Reporting:
         lines.append(("traffic", _traffic(record, self.settings)))
         lines.append(("stages", "  ".join(f"{name} {entry['verdict']}" for name, entry in record["stages"].items())))
         lines += _failures(owner)
+        lines += [("warning", f"{stage}: {said}") for stage, said in warnings(record)]
         if (back_s := record.get("way_back_s")) is not None:
             lines.append(("way back", f"confirmed {back_s * 1000:.0f} ms after the finding"))
         lines += [("rehearsed", f"{way}: {said}") for way, said in rehearsed(record)]

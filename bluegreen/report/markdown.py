@@ -23,6 +23,9 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     yield "\n| | |\n|---|---|"
     yield from (f"| {name} | {_cell(value)} |" for name, value in words.facts(record).items())
     yield from _stages(record.get("stages") or {})
+    if close := list(words.warnings(record)):
+        yield "\n## Close to a limit\n"
+        yield from (f"- {_cell(stage)}: {_cell(said)}" for stage, said in close)
     yield from _rehearsal(record)
     yield from _probe(record.get("probe") or {})
     yield from _load(record.get("load") or {})

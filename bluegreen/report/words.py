@@ -122,6 +122,14 @@ def failures(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(test.get("name")), str(test.get("sentence") or test.get("outcome"))
 
 
+def warnings(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What passed and was close to a limit: the stage, and a sentence."""
+    for name, stage in (record.get("stages") or {}).items():
+        for test in stage.get("tests") or []:
+            for said in (test.get("measured") or {}).get("warnings") or []:
+                yield str(name), str(said)
+
+
 _WHO = {"by": "Started by", "user": "Started by", "ci_job": "CI job", "ci": "CI job", "job": "CI job"}
 
 

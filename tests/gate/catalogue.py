@@ -345,6 +345,7 @@ RESOURCES_CASES = [
         "its PodDisruptionBudget selects other pods",
         "resources",
         "PodDisruptionBudget",
+        fresh=True,
         edits={
             "pdb": [
                 (
