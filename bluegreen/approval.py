@@ -18,6 +18,7 @@ from bluegreen import clock, fence
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
 from bluegreen.errors import CannotStartError, HarnessError
+from bluegreen.journal import Journal
 from bluegreen.kube import Kube
 from bluegreen.origin import origin
 from bluegreen.settings import Settings
@@ -100,6 +101,33 @@ def pending(kube: Kube, settings: Settings) -> Request | None:
     """What waits for an answer, if anything does."""
     found = kube.get("ConfigMap", name_of(settings))
     return _request(found) if found is not None and "answer" not in (found.get("data") or {}) else None
+
+
+def await_request(
+    kube: Kube, settings: Settings, deadline: Deadline, tell: Callable[[str], None] = print
+) -> Request | None:
+    """What waits for an answer, as soon as something does; None when nothing did by the deadline.
+
+    For a job that starts beside the release and may be there before it. Raises CannotStartError when a release that ran
+    meanwhile is over without having asked.
+    """
+    journal = Journal(kube, settings)
+    before = journal.read()
+    told = False
+    while (request := pending(kube, settings)) is None:
+        record = journal.read()
+        if record is not None and not record.unfinished and record != before:
+            raise CannotStartError(
+                f"Release {record.id} of {record.image} is over and asks nothing: {record.outcome}.",
+                "See `bluegreen history`.",
+            )
+        if deadline.expired:
+            return None
+        if not told:
+            tell(f"waiting until a release of {settings.app_name} in namespace {settings.namespace} asks")
+            told = True
+        clock.sleep_s(min(LOOK_EVERY_S, deadline.remaining_s))
+    return request
 
 
 def answer(kube: Kube, settings: Settings, *, approved: bool, reason: str = "") -> Request:

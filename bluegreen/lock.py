@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from datetime import datetime
 
 from bluegreen import clock, fence
@@ -63,11 +64,14 @@ class Lock:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def take(self) -> None:
-        """Become the holder. Raises CannotStartError at once when another one is alive."""
+    def take(self, *, patient: Callable[[str], None] | None = None) -> None:
+        """Become the holder. Raises CannotStartError when another one is alive: at once when its Lease looks fresh.
+
+        ``patient``: even then only when it shows a sign of life, for it may have died just now; told how long it takes.
+        """
         lease = self._kube.get("Lease", self.name)
         if lease is not None:
-            self._await_free(lease)
+            self._await_free(lease, patient)
         self._renewed_s = clock.now_s()
         self._lease = self._create() if lease is None else self._claim(_signs(lease))
         self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
@@ -112,9 +116,14 @@ class Lock:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=1.0)
 
-    def _await_free(self, lease: Obj) -> None:
+    def _await_free(self, lease: Obj, patient: Callable[[str], None] | None) -> None:
         """Watch a Lease that looks dead for as long as its holder would need to show that it lives."""
         patience_s = observation_s(lease)
+        if patience_s is None and patient:
+            patience_s = float(lease["spec"].get("leaseDurationSeconds") or 0)
+            patient(
+                f"{lease['spec'].get('holderIdentity')} is watched for a sign of life, for {patience_s:g} s at most"
+            )
         if patience_s is None:
             raise self._held(lease)
         if patience_s == 0:

@@ -79,14 +79,16 @@ def told(record: Record, how: Mend) -> str:
 def recover(settings: Settings, kube: Kube, progress: Callable[[str], None] = print) -> str:
     """``bluegreen recover``: mend what a killed run left, and say what was done.
 
-    Raises CannotStartError when the release is still alive, and NeedsPersonError when mending is not safe.
+    It may be the last step of a run that was killed a moment ago, so it watches a lock that still looks held until the
+    holder shows a sign of life or the lease has run out. Raises CannotStartError when the release is still alive, and
+    NeedsPersonError when mending is not safe.
     """
     if Journal(kube, settings).read() is None:
         return "Nothing to recover: there never was a release here."
     run_id = new_id()
     lock = Lock(kube, settings, identity(run_id, "recover"))
     desk = moves.desk(kube, settings, settings.reports_dir / f"{run_id}-recover", run_id, lock, Steps(progress))
-    lock.take()
+    lock.take(patient=progress)
     with desk.attended():
         try:
             done = claim_and_mend(desk)

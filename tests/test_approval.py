@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from bluegreen import approval, clock, localkube, settings
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError
 from bluegreen.kube import Kube, connect_handle
+from tests.apps import App
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +126,38 @@ def test_the_answer_to_one_release_is_none_to_the_next(kube: Kube) -> None:
     second.join(20)
     assert second.reply is not None
     assert second.reply.release == "r2"
+
+
+def test_who_comes_first_waits_until_a_release_asks(kube: Kube) -> None:
+    told: list[str] = []
+    found: list[approval.Request | None] = []
+    approver = threading.Thread(
+        target=lambda: found.append(approval.await_request(kube, SETTINGS, Deadline(30), told.append)), daemon=True
+    )
+    approver.start()
+    deadline = Deadline(20)
+    while not told:
+        assert not deadline.expired
+        clock.sleep_s(0.01)
+    asker = Asker(kube)
+    asker.start()
+    approver.join(20)
+    assert [request.release for request in found if request] == ["r1"]
+    approval.answer(kube, SETTINGS, approved=True)
+    asker.join(20)
+
+
+def test_a_release_that_ends_without_asking_is_not_waited_for(cluster: localkube.Cluster, tmp_path: Path) -> None:
+    app = App(cluster, tmp_path)
+    app.released("v1.0.0")
+    chosen = app.settings("v1.1.0")
+    assert approval.await_request(app.kube, chosen, Deadline(0.1)) is None, "that one was over before"
+    release = app.release("v1.1.0")
+    release.begin()
+    ended = threading.Timer(0.3, lambda: release.revert("refused as asked"))
+    ended.start()
+    with pytest.raises(CannotStartError, match=r"gremlinsai/backend:v1.1.0 is over and asks nothing: gate-failed"):
+        approval.await_request(app.kube, chosen, Deadline(30))
+    ended.join()
+    release.close()
+    app.remove()

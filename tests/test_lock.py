@@ -215,3 +215,26 @@ def test_of_two_that_saw_the_holder_die_the_slower_one_gives_way_whatever_its_cl
 def _jump(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     """Move this process's wall clock."""
     monkeypatch.setattr(clock, "utc", lambda: datetime.now(UTC) + by)
+
+
+def test_who_is_patient_takes_the_lock_of_one_that_died_just_now(new: New) -> None:
+    """As a pipeline's last step does, right after the run before it was killed."""
+    dead = new("dead")
+    dead.take()
+    dead.stop()
+    with pytest.raises(CannotStartError, match="is being released by dead"):
+        new("the next release").take()
+    heir, started_s = new("recover"), clock.now_s()
+    said: list[str] = []
+    heir.take(patient=said.append)
+    assert said == ["dead is watched for a sign of life, for 1 s at most"]
+    assert clock.now_s() - started_s >= DURATION_S, "it was watched for its whole duration"
+    heir.check()
+
+
+def test_who_is_patient_leaves_a_living_holder_alone(new: New) -> None:
+    alive = new("alive")
+    alive.take()
+    with pytest.raises(CannotStartError, match="is being released by alive"):
+        new("recover").take(patient=print)
+    alive.check()

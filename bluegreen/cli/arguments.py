@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "selftest":
             one.add_argument("--suite", default="suites/release", metavar="DIR", help="the suite that is the gate")
         if name == "approve":
+            one.add_argument("--wait", action="store_true", help="until a release asks, for APPROVAL_TIMEOUT at most")
             one.add_argument("--refuse", action="store_true", help="say no: the release goes back")
             one.add_argument("--reason", default="", metavar="TEXT", help="why, for the release's output and log")
     init_help = "write suites, load tests, conftest.py and pytest's configuration into this folder, where missing"

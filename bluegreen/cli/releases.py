@@ -101,8 +101,11 @@ def rollback(arguments: Arguments) -> int:
 def approve(arguments: Arguments) -> int:
     """``approve``: answer the release that waits for a person."""
     from bluegreen import approval
+    from bluegreen.clock import Deadline
 
     kube, settings = _connect(arguments)
+    if arguments.wait:
+        approval.await_request(kube, settings, Deadline(settings.approval_timeout))
     request = approval.answer(kube, settings, approved=not arguments.refuse, reason=arguments.reason)
     print(f"{'Refused' if arguments.refuse else 'Approved'}: {request.question} (release {request.release})")
     return OK
