@@ -284,7 +284,9 @@ def test_logs_follow_and_previous(kubectl: Kubectl) -> None:
         kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/bad", "--timeout=30s")
         assert kubectl("logs", "bad", "--previous") == "broken\n"
         following.terminate()
-    assert "CrashLoopBackOff" in kubectl("get", "pod", "bad") or "Error" in kubectl("get", "pod", "bad")
+    waits = "jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff"
+    kubectl("wait", f"--for={waits}", "pod/bad", "--timeout=30s")
+    assert "CrashLoopBackOff" in kubectl("get", "pod", "bad")
 
 
 # As kubectl 1.37 does it, and as it did until 1.30 (SPDY), which clients built on older libraries still do.
