@@ -135,7 +135,12 @@ def _place(group: str, version: str) -> str:
 
 @cache
 def _hash() -> str:
-    sources = [Path(__file__).with_name("schema_table.json"), Path(__file__).with_name("kinds.py"), Path(__file__)]
+    sources = [
+        Path(__file__).with_name("schema_table.json"),
+        Path(__file__).with_name("schema_enums.json"),
+        Path(__file__).with_name("kinds.py"),
+        Path(__file__),
+    ]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:32].upper()
 
 
@@ -254,8 +259,8 @@ def _gvk(kind: Kind, name: str) -> Obj:
 
 
 def _definition(struct: Struct) -> Obj:
-    text = schema.descriptions(struct.name)
-    properties = {name: _property(field, text.get(name, "")) for name, field in struct.fields.items()}
+    text, enums = schema.descriptions(struct.name), schema.enums(struct.name)
+    properties = {name: _property(field, text.get(name, ""), enums.get(name)) for name, field in struct.fields.items()}
     definition: Obj = {"type": "object", "description": text.get("", ""), "properties": properties}
     if struct.required:
         definition["required"] = list(struct.required)
@@ -279,8 +284,10 @@ def _list_definition(kind: Kind, item: str) -> Obj:
     }
 
 
-def _property(field: Field, description: str) -> Obj:
-    return {"description": description, **_type(field), **_extensions(field)}
+def _property(field: Field, description: str, enum: tuple[list[str], str] | None) -> Obj:
+    values, meaning = enum or ([], "")
+    stated = {"enum": values} if values else {}
+    return {"description": description + meaning, **_type(field), **stated, **_extensions(field)}
 
 
 def _type(field: Field) -> Obj:

@@ -147,6 +147,14 @@ def _text() -> dict[str, dict[str, str]]:
 
 
 @cache
+def _enums() -> dict[str, dict[str, tuple[list[str], str]]]:
+    found: dict[str, dict[str, tuple[list[str], str]]] = orjson.loads((_HERE / "schema_enums.json").read_bytes())[
+        "enums"
+    ]
+    return found
+
+
+@cache
 def struct(name: str) -> Struct:
     """The struct of a definition: ``core.v1.PodSpec``. KeyError for one that no served kind uses."""
     return Struct(name, _table()[name])
@@ -171,6 +179,11 @@ def of_kind(kind: str | Struct) -> Struct:
 def descriptions(name: str) -> dict[str, str]:
     """What a definition ("" in the answer) and each of its fields are for, as ``kubectl explain`` prints it."""
     return _text()[name]
+
+
+def enums(name: str) -> dict[str, tuple[list[str], str]]:
+    """The values that a definition's fields may have, where they are a closed set, and what each means in words."""
+    return _enums().get(name, {})
 
 
 def names() -> tuple[str, ...]:

@@ -86,20 +86,6 @@ def started(kubectl: Kubectl, image: str = IDLE, name: str = "one") -> None:
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("target", ["deployment/web", "pods", "rs", "svc", "namespace", "node"])
-def test_describe_knows_every_kind(kubectl: Kubectl, target: str) -> None:
-    deploy(kubectl)
-    shown = kubectl("describe", target)
-    assert "Name:" in shown or target == "svc"
-
-
-def test_describe_tells_a_deployments_events(kubectl: Kubectl) -> None:
-    deploy(kubectl)
-    shown = kubectl("describe", "deployment", "web")
-    assert "1 desired | 1 updated | 1 total | 1 available | 0 unavailable" in shown
-    assert "Scaled up replica set" in shown
-
-
 def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
     shown = kubectl("api-resources")
     assert "deployments" in shown

@@ -119,6 +119,9 @@ def test_explain_describes_fields(kubectl: Kubectl) -> None:
     assert "FIELD: rollingUpdate <RollingUpdateDeployment>" in shown
     assert "maxSurge\t<IntOrString>" in shown
     assert "containers\t<[]Container> -required-" in kubectl("explain", "pod.spec", "--recursive")
+    assert "ENUM:\n    Always\n    IfNotPresent\n    Never\n" in kubectl(
+        "explain", "pod.spec.containers.imagePullPolicy"
+    )
     assert 'field "nope" does not exist' in kubectl.refused("explain", "pod.spec.nope")
 
 
