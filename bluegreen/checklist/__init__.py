@@ -17,7 +17,7 @@ from bluegreen.kube import Kube, KubeError
 from bluegreen.pinning import State
 from bluegreen.settings import Settings
 
-__all__ = ["Answer", "Row", "images", "passed", "read", "text", "wishes"]
+__all__ = ["Answer", "Row", "images", "passed", "read", "text", "unreached", "wishes"]
 
 ANSWERS = {
     State.KNOWN: Answer.OK,
@@ -37,6 +37,16 @@ def read(kube: Kube, settings: Settings) -> list[Row]:
         _ready(kube, settings),
         room.row(kube, settings),
         _migrations(kube, settings),
+        *papers.rows(settings),
+    ]
+
+
+def unreached(error: HarnessError, settings: Settings) -> list[Row]:
+    """The checklist where the cluster cannot be asked: why, and what can be looked at all the same."""
+    unasked = ("permissions", "image", "settings, objects", "capacity", "migrations")
+    return [
+        Row("API", Answer.MISSING, error.sentence, error.remedy),
+        *(Row(what, Answer.NOT_ASKED, "the cluster was not reached") for what in unasked),
         *papers.rows(settings),
     ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluegreen.cli.exits import COULD_NOT_START, GATE_FAILED, OK
-from bluegreen.errors import InputError, Mistake
+from bluegreen.errors import HarnessError, InputError, Mistake
 
 if TYPE_CHECKING:
     from bluegreen.kube import Kube
@@ -62,8 +62,13 @@ def preflight(arguments: Arguments) -> int:
     """``preflight``: 0 when nothing is missing, 4 otherwise."""
     from bluegreen import checklist
 
-    kube, settings = _connect(arguments)
-    rows = checklist.read(kube, settings)
+    settings = _settings(arguments)
+    try:
+        kube, _ = _connect(arguments)
+    except HarnessError as error:
+        rows = checklist.unreached(error, settings)
+    else:
+        rows = checklist.read(kube, settings)
     print(checklist.text(rows))
     return OK if checklist.passed(rows) else COULD_NOT_START
 
