@@ -1,25 +1,28 @@
 """How to reach a colour or the live service from here: load balancer, NodePort, cluster address or port-forward.
 
-``auto`` takes the first way that answers, in the order in which users come nearest: the load balancer's address, a
-NodePort, the cluster's own addresses (only from inside a cluster, or where pods run on this very machine), and last a
-port-forward through the API server. ACCESS names one of them for the live Service instead. What was picked stands in
-``Address.via``, and an address says it when it is shown.
+``auto`` takes the first way that answers, in the order in which users come nearest: the route by which they come in
+where there is one (SWITCH_BY), the load balancer's address, a NodePort, the cluster's own addresses (only from inside a
+cluster, or where pods run on this very machine), and last a port-forward through the API server. ACCESS names one of
+them for the live Service instead. What was picked stands in ``Address.via``, and an address says it when it is shown.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import errno
-import http.client
 import os
 import socket
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
-from bluegreen import clock, localkube
+from bluegreen import asking, clock, localkube
+from bluegreen.asking import Target
 from bluegreen.clock import Deadline
+from bluegreen.colour import Colour, colour_service
+from bluegreen.entrances import Entrance, of_http_route, of_ingress
 from bluegreen.errors import CannotStartError, TimeoutExpiredError
 from bluegreen.kube import Forbidden, Kube
 from bluegreen.plan import plan_of
@@ -29,12 +32,14 @@ from bluegreen.settings import Settings
 Obj = dict[str, Any]
 
 LOAD_BALANCER, NODE_PORT, CLUSTER, PORT_FORWARD = "load-balancer", "node-port", "cluster", "port-forward"
+ROUTE = "route"
 
 WORDS = {
     LOAD_BALANCER: "load balancer",
     NODE_PORT: "NodePort",
     CLUSTER: "cluster address",
     PORT_FORWARD: "port-forward",
+    ROUTE: "route",
 }
 """The ways as people call them."""
 
@@ -59,20 +64,25 @@ _REFUSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
 
 @dataclass(frozen=True)
 class Address:
-    """Where to send requests, and by which way they get there."""
+    """Where to send requests, and by which way they get there.
+
+    ``authority``: the host that they have to name, where it is another one than the address; "" where it is that.
+    """
 
     host: str
     port: int
     via: str
+    authority: str = ""
+    tls: bool = False
 
     @property
     def url(self) -> str:
         """The base URL, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"{self.url} ({WORDS[self.via]})"
+        return f"{self.url} ({WORDS[self.via]}{f' of {self.authority}' if self.authority else ''})"
 
 
 class Access:
@@ -84,7 +94,9 @@ class Access:
         self._forwards = Forwards(kube)
 
     def live(self, port: str = "http") -> Address:
-        """The live Service."""
+        """The live Service; the port that users ask by the route they come in by, where there is one that answers."""
+        if port == HTTP and self._settings.route_names and self._settings.access in ("auto", ROUTE):
+            return self._by_route()
         return self._service(self._settings.service_name, port)
 
     def preview(self, port: str = "http") -> Address:
@@ -111,6 +123,42 @@ class Access:
     def close(self) -> None:
         """End the port-forwards."""
         self._forwards.close()
+
+    # --- by a route -------------------------------------------------------------------------------------------
+
+    def _by_route(self) -> Address:
+        """The first of the routes' addresses at which the health check is routed; without one, the Service's."""
+        settings, key = self._settings, (ROUTE, HTTP)
+        if key not in self._picked:
+            entrances = [_of_url(settings.route_url)] if settings.route_url else self._entrances()
+            said = {str(address): unrouted(address, settings.health_path) for address in entrances}
+            taken = next((address for address in entrances if not said[str(address)]), None)
+            if taken is None and settings.access == ROUTE:
+                why = "; ".join(f"{address}: {problem}" for address, problem in said.items()) or "no address is known"
+                raise CannotStartError(
+                    f"ACCESS=route: nobody comes in by {settings.switch_by} {settings.route_name} from here ({why}).",
+                    "Set ROUTE_URL to the URL that they use, or ACCESS to another way.",
+                )
+            self._picked[key] = taken or self._service(settings.service_name, HTTP)
+        return self._picked[key]
+
+    def _entrances(self) -> list[Address]:
+        settings = self._settings
+        own = settings.service_name
+        services = {own, *(colour_service(own, colour) for colour in Colour)}
+        found: list[Entrance] = []
+        for name in settings.route_names:
+            if settings.switch_by == "ingress" and (ingress := self._kube.get("Ingress", name)) is not None:
+                found += of_ingress(ingress, services, settings.health_path)
+            if settings.switch_by == "httproute" and (route := self._kube.get("HTTPRoute", name)) is not None:
+                found += of_http_route(route, self._gateway)
+        return [_openable(Address(each.host, each.port, ROUTE, each.authority)) for each in found]
+
+    def _gateway(self, namespace: str, name: str) -> Obj | None:
+        try:
+            return self._kube.get("Gateway", name, namespace)
+        except Forbidden:  # it is often the platform team's, in a namespace of theirs
+            return None
 
     # --- picking ----------------------------------------------------------------------------------------------
 
@@ -209,15 +257,7 @@ def await_reachable(address: Address, deadline: Deadline, path: str = "/") -> fl
 
 def ask(address: Address, path: str) -> str | None:
     """Make one request: ``None`` when it was answered, else what went wrong."""
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=ANSWER_S)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        connection.getresponse()
-    except (OSError, http.client.HTTPException) as problem:
-        return str(problem) or type(problem).__name__
-    finally:
-        connection.close()
-    return None
+    return asking.ask(_target(address, path), ANSWER_S).problem or None
 
 
 def answering(addresses: list[Address]) -> Address | None:
@@ -247,6 +287,25 @@ def look(address: Address) -> int | None:
     except OSError as problem:
         return problem.errno or errno.EHOSTUNREACH
     return None
+
+
+def unrouted(address: Address, path: str) -> str:
+    """Why a path is not led on by a route from an address, in words; "" when it is, whoever answers there."""
+    answer = asking.ask(_target(address, path), ANSWER_S)
+    if answer.problem:
+        return answer.problem
+    return f"{path} is answered with {answer}" if 300 <= answer.status < 400 or answer.status == 404 else ""
+
+
+def _target(address: Address, path: str) -> Target:
+    return Target(address.host, address.port, path, "", "", address.authority, address.tls)
+
+
+def _of_url(url: str) -> Address:
+    """The address of users' URL."""
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    return Address(parts.hostname or "", parts.port or (443 if tls else 80), ROUTE, tls=tls)
 
 
 def container_port(pod: Obj, name: str) -> int:

@@ -172,6 +172,7 @@ class Beginning:
             self._settings.version_header,
             self._desk.out_dir / "probe.jsonl",
             serving=self._known().live is not None and not self._answer.problem,
+            authority=address.authority,
         )
         try:
             self.probe.start()

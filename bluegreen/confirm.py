@@ -7,67 +7,23 @@ cluster that takes 0.1 to 0.2 s, and a new address may refuse for two seconds fi
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bluegreen import clock
+from bluegreen.asking import ANSWER_TIMEOUT_S, Answer, Target, ask
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
 from bluegreen.errors import TimeoutExpiredError
 from bluegreen.kube import Kube
 from bluegreen.traffic import SERVICE_LABEL, settled, slice_pods
 
+__all__ = ["Answer", "Target", "answers", "ask", "endpoints", "nobody", "reachable"]
+
 IN_A_ROW = 5
 """Fresh answers in a row that count as moved; a choice: with three pods, most of them have been asked."""
 
-ANSWER_TIMEOUT_S = 1.0
-"""The longest one confirming request may take; the first attempts at a new address may hang."""
-
 PAUSE_S = 0.01
 """Pause after a request that was answered wrongly or not at all; doubled up to a quarter of a second."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where to ask, and what must answer."""
-
-    host: str
-    port: int
-    path: str
-    version_header: str  # "" for an application that states none
-    version: str  # "" when it is not known: then any will do
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one fresh request brought: a status and a stated version, or a problem."""
-
-    status: int = 0
-    version: str = ""
-    problem: str = ""
-
-    def good(self, target: Target) -> bool:
-        """Whether the answer is healthy and from the version awaited."""
-        versioned = not target.version_header or self.version == (target.version or self.version)
-        return not self.problem and 200 <= self.status < 400 and versioned
-
-    def __str__(self) -> str:
-        return self.problem or f"HTTP {self.status}" + (f" from version {self.version}" if self.version else "")
-
-
-def ask(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=max(0.05, timeout_s))
-    try:
-        connection.request("GET", target.path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        response.read()
-        return Answer(response.status, response.headers.get(target.version_header or "-", ""))
-    except (OSError, http.client.HTTPException) as error:
-        return Answer(problem=f"no answer ({error or type(error).__name__})")
-    finally:
-        connection.close()
 
 
 def endpoints(kube: Kube, service: str, pods: Callable[[], list[Obj]], deadline: Deadline, awaited: str) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from bluegreen import clock, confirm
 from bluegreen.clock import Deadline
@@ -77,5 +76,5 @@ def _answers(desk: Desk, pod: Obj, target: Target) -> bool:
         address = desk.access.pod(pod)
     except HarnessError:
         return True
-    asked = replace(target, host=address.host, port=address.port)
+    asked = target.at(address.host, address.port)
     return confirm.ask(asked).good(asked)

@@ -32,7 +32,8 @@ class Handle:
     context: str
     live_urls: Mapping[str, str] = field(default_factory=dict)  # port name -> base URL, no trailing slash
     preview_urls: Mapping[str, str] = field(default_factory=dict)
-    live_via: str = ""  # by which way its URLs lead there: load-balancer, node-port, cluster, port-forward
+    live_via: str = ""  # by which way its URLs lead there: route, load-balancer, node-port, cluster, port-forward
+    live_host: str = ""  # the host that requests to live_urls["http"] have to name; "" where it is the URL's own
     preview_via: str = ""
     available: bool = False  # whether the candidate became Available and answers through the preview Service
     unavailable_reason: str = ""  # one sentence when it did not

@@ -168,7 +168,8 @@ def followed(desk: Desk, deadline: Deadline) -> None:
 def target(desk: Desk, version: str) -> Target:
     """The live address and what must answer there."""
     address, settings = desk.access.live(), desk.settings
-    return Target(address.host, address.port, settings.health_path, settings.version_header, version)
+    where = address.host, address.port, settings.health_path
+    return Target(*where, settings.version_header, version, address.authority, address.tls)
 
 
 def finish(desk: Desk, retire: Callable[[Desk, Colour], None]) -> None:

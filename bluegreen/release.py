@@ -344,6 +344,7 @@ class Release:
             live_urls=self._urls(settings.service_name, self.desk.access.live),
             preview_urls=self._urls(settings.preview_service_name, self.desk.access.preview),
             live_via=self.desk.access.live().via,
+            live_host=self.desk.access.live().authority,
             preview_via=self.desk.access.preview().via,
             available=not self._beginning.unavailable,
             unavailable_reason=self._beginning.unavailable,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 
 from bluegreen import clock, confirm, moves, recovery, standing
 from bluegreen.clock import Deadline
@@ -129,5 +128,5 @@ def _check(desk: Desk, record: Record) -> None:
         addresses = [desk.access.preview(), *(desk.access.pod(pod) for pod in desk.deployments.pods(record.candidate))]
         target = moves.target(desk, record.version)
         for address in addresses:
-            confirm.answers(replace(target, host=address.host, port=address.port), deadline)
+            confirm.answers(target.at(address.host, address.port), deadline)
         step.detail = f"{len(addresses) - 1} pods and the preview Service answer"

@@ -10,6 +10,7 @@ from bluegreen.kube.kinds import RESOURCES
 from bluegreen.live_object import LiveObject, Ref
 from bluegreen.plan import plan_of
 from bluegreen.settings import Settings
+from bluegreen.ways import RefusedRouteError
 
 REMEDIES = {
     "HTTPRoute": "Install the Gateway API; on the embedded cluster: `bluegreen cluster gateway-api`.",
@@ -32,6 +33,16 @@ def require(kube: Kube, settings: Settings, wanted: list[Obj], *, settled: bool)
         if found is not None:
             live = LiveObject(ways.of(kind, plan.services, plan.service_selector, settings.namespace), found)
             live.found() if settled else live.way.parts(found)
+            if not wanted:  # else what it leads to may not be there yet
+                _require_followed(live)
+
+
+def _require_followed(live: LiveObject) -> None:
+    """A route that is refused already would be refused after the switch too."""
+    try:
+        live.pending()
+    except RefusedRouteError as error:
+        raise CannotStartError(error.sentence, error.remedy) from error
 
 
 def _missing(kube: Kube, ref: Ref) -> CannotStartError:

@@ -137,6 +137,13 @@ SETTINGS: tuple[Setting, ...] = (
         "NAMES",
     ),
     Setting(
+        "ROUTE_URL",
+        grammar.url("https://shop.example.com"),
+        None,
+        "The URL at which users come in by the route; else what the Ingress or the Gateway states, over plain HTTP.",
+        "URL",
+    ),
+    Setting(
         "HEALTH_CHECK_URL",
         grammar.health_url,
         "http://localhost:8080/api/v1/health/health",
@@ -459,9 +466,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "ACCESS",
-        grammar.one_of("auto", "load-balancer", "node-port", "cluster", "port-forward"),
+        grammar.one_of("auto", "route", "load-balancer", "node-port", "cluster", "port-forward"),
         "auto",
-        "How this machine reaches the application: auto, load-balancer, node-port, cluster or port-forward.",
+        "How this machine reaches the application: auto, route (the one that SWITCH_BY moves), load-balancer, "
+        "node-port, cluster or port-forward.",
         "WORD",
     ),
     Setting(
@@ -623,6 +631,7 @@ class Settings:
     extra_services: str
     switch_by: str
     route_name: str
+    route_url: str
     health_check_url: str
     health_check_timeout: float
     health_check_interval: float

@@ -1,6 +1,6 @@
 """Users of an application: keep-alive and fresh connections, slow answers, streams; every failure is noted.
 
-    python -m tests.users URL
+    python -m tests.users URL [HOST]
 
 They run in a process of their own, so that whoever releases does not slow them down, until its input ends; then it
 prints what they felt. Their clients are plain sockets: a client library would send a request again, unasked, when a
@@ -61,13 +61,13 @@ class Felt:
 
 
 @contextmanager
-def users(url: str) -> Iterator[Felt]:
+def users(url: str, host: str = "") -> Iterator[Felt]:
     """All users at work until the block ends; whoever is in the middle of a request then finishes it.
 
-    What they felt is filled in at the end of the block.
+    ``host``: what their requests name, where it is not the URL's. What they felt is filled in at the end of the block.
     """
     felt = Felt()
-    command = [sys.executable, "-m", "tests.users", url]
+    command = [sys.executable, "-m", "tests.users", url, host]
     checkout = Path(__file__).resolve().parents[1]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout) as process:
         assert process.stdout is not None
@@ -84,8 +84,8 @@ def users(url: str) -> Iterator[Felt]:
 class Client:
     """One client on a plain socket. ``keep``: it goes on with its connection as long as the server lets it."""
 
-    def __init__(self, host: str, port: int, *, keep: bool) -> None:
-        self.host, self.port, self.keep = host, port, keep
+    def __init__(self, host: str, port: int, *, keep: bool, authority: str = "") -> None:
+        self.host, self.port, self.keep, self.authority = host, port, keep, authority or host
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
@@ -98,7 +98,7 @@ class Client:
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
         assert self.reader is not None
         wish = "keep-alive" if self.keep else "close"
-        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: {wish}\r\n\r\n".encode())
+        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: {self.authority}\r\nConnection: {wish}\r\n\r\n".encode())
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -142,11 +142,11 @@ async def _user(kind: str, path: str, every_s: float, client: Client, felt: Felt
     client.close()
 
 
-async def _all(url: str, stop: threading.Event) -> Felt:
+async def _all(url: str, authority: str, stop: threading.Event) -> Felt:
     parts, felt = urlsplit(url), Felt()
     host, port = str(parts.hostname), parts.port or 80
     everybody = [
-        _user(kind, path, every_s, Client(host, port, keep=kind != "fresh"), felt, stop)
+        _user(kind, path, every_s, Client(host, port, keep=kind != "fresh", authority=authority), felt, stop)
         for kind, path, count, every_s in USERS
         for _ in range(count)
     ]
@@ -159,7 +159,7 @@ def main() -> int:
     stop = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
     print("ready", flush=True)
-    felt = asyncio.run(_all(sys.argv[1], stop))
+    felt = asyncio.run(_all(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "", stop))
     print(json.dumps(vars(felt) | {"versions": sorted(felt.versions)}))
     return 0
 

@@ -144,6 +144,7 @@ def variables(handle: Handle) -> dict[str, str]:
     return {
         "CANDIDATE_URL": handle.preview_urls.get("http", ""),
         "LIVE_URL": handle.live_urls.get("http", ""),
+        "LIVE_HOST": handle.live_host,
         "CANDIDATE": handle.candidate,
         "CANDIDATE_IMAGE": handle.image,
         "CANDIDATE_VERSION": handle.version,

@@ -104,7 +104,7 @@ def users(release: Handle) -> Iterator[httpx.Client]:
     """An HTTP client of the live Service, whoever answers: what users get; a connection a request."""
     from bluegreen.plugin.measuring import http_client
 
-    with http_client(release.live_urls["http"]) as client:
+    with http_client(release.live_urls["http"], host=release.live_host) as client:
         yield client
 
 
@@ -129,19 +129,19 @@ def live(release: Handle, target: Target, run_dir: Path) -> Iterator[httpx.Clien
     if colour is None:
         pytest.skip("nothing is live yet")
     version = release.version if colour == release.candidate else release.live_version
-    yield from _bound(target, release.service_name, release.live_urls["http"], colour, version)
+    yield from _bound(target, release.service_name, release.live_urls["http"], colour, version, release.live_host)
 
 
-def _bound(target: Target, service: str, url: str, colour: str, version: str) -> Iterator[httpx.Client]:
+def _bound(target: Target, service: str, url: str, colour: str, version: str, host: str = "") -> Iterator[httpx.Client]:
     from bluegreen import gate
     from bluegreen.plugin.measuring import bound_client, http_client
 
     if target.release.version_header and version:
-        with bound_client(url, target.release.version_header, version) as client:
+        with bound_client(url, target.release.version_header, version, host) as client:
             yield client
         return
     gate.require(target.only_behind(service, colour))
-    with http_client(url) as client:
+    with http_client(url, host=host) as client:
         yield client
     gate.require(target.only_behind(service, colour))
 

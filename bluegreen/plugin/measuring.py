@@ -35,13 +35,14 @@ AFTER_LOAD_S = 15.0  # a choice: what starting another measurement and judging i
 REQUEST_TIMEOUT_S = 10.0  # a choice: longer than any answer that a user would wait for
 
 
-def http_client(base_url: str, **options: Any) -> httpx.Client:
+def http_client(base_url: str, *, host: str = "", **options: Any) -> httpx.Client:
     """An HTTP client for checks: test traffic is marked, nothing is retried, and unless other
-    ``limits`` are given every request opens a connection."""
+    ``limits`` are given every request opens a connection. ``host``: what requests name, where it is not the URL's."""
     import httpx
 
     fresh = httpx.Limits(max_keepalive_connections=0)
-    options = {"headers": dict(GATE_HEADERS), "verify": _trusted(), "limits": fresh, **options}
+    named = {"Host": host} if host else {}
+    options = {"headers": {**GATE_HEADERS, **named}, "verify": _trusted(), "limits": fresh, **options}
     return httpx.Client(base_url=base_url, timeout=REQUEST_TIMEOUT_S, trust_env=False, **options)
 
 
@@ -65,7 +66,7 @@ class OtherBuildError(AssertionError):
     """An answer that counts for nothing: another build than the one asked for gave it, or nobody knows which."""
 
 
-def bound_client(base_url: str, header: str, version: str) -> httpx.Client:
+def bound_client(base_url: str, header: str, version: str, host: str = "") -> httpx.Client:
     """An HTTP client that takes answers of one version only, as the header states it; others raise OtherBuildError."""
 
     def check(response: httpx.Response) -> None:
@@ -74,7 +75,7 @@ def bound_client(base_url: str, header: str, version: str) -> httpx.Client:
             said = f"{header}: {stated}" if stated is not None else f"no header {header}"
             raise OtherBuildError(f"{response.request.url} was answered with {said}, not by version {version}")
 
-    return http_client(base_url, event_hooks={"response": [check]})
+    return http_client(base_url, host=host, event_hooks={"response": [check]})
 
 
 class Target:

@@ -106,6 +106,7 @@ class Validation:
             live_urls=urls,
             preview_urls=urls,
             live_via=address.via,
+            live_host=address.authority,
             preview_via=address.via,
             available=True,
             started_at=clock.timestamp(),

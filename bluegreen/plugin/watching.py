@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock, gate
 from bluegreen.plugin.measuring import Target, ask, http_client
@@ -73,7 +73,7 @@ class Users:
     def _ask_until_over(self, kept: bool) -> None:
         import httpx
 
-        more = {"limits": httpx.Limits(max_keepalive_connections=1)} if kept else {}
+        more: dict[str, Any] = {"limits": httpx.Limits(max_keepalive_connections=1)} if kept else {}
         with http_client(self._url, **more) as client:
             while not self._over.is_set():
                 self.answers.append(ask(client, self._path, f"GET {self._path}"))

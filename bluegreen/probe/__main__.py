@@ -125,7 +125,7 @@ async def probe(arguments: argparse.Namespace, out: TextIO) -> None:
     """Probe until standard input ends."""
     stop = asyncio.Event()
     watching = asyncio.create_task(_until_stdin_ends(stop))
-    target = Target.of(arguments.url, arguments.version_header, arguments.timeout)
+    target = Target.of(arguments.url, arguments.version_header, arguments.timeout, arguments.host)
     await Prober(target, out, arguments.keep_alive).run(arguments.rate, stop)
     await watching
 
@@ -134,6 +134,7 @@ def main() -> int:
     """The command ``python -m bluegreen.probe``."""
     parser = argparse.ArgumentParser(prog="python -m bluegreen.probe", description=__doc__)
     parser.add_argument("--url", required=True, help="what to ask, such as http://127.0.0.1:8080/")
+    parser.add_argument("--host", default="", help="host that requests name, where it is another than the URL's")
     parser.add_argument("--out", required=True, help="file that takes one JSON line a request")
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second (default 20)")
     parser.add_argument("--keep-alive", type=int, default=4, help="kept connections (default 4)")

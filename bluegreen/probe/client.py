@@ -25,20 +25,22 @@ class Target:
     tls: ssl.SSLContext | None
     version_header: str
     timeout_s: float
+    authority: str = ""
 
     @staticmethod
-    def of(url: str, version_header: str, timeout_s: float) -> Target:
-        """The target that a URL names."""
+    def of(url: str, version_header: str, timeout_s: float, authority: str = "") -> Target:
+        """The target that a URL names; ``authority``: the host that requests name, where it is another one."""
         parts = urlsplit(url)
         tls = ssl.create_default_context() if parts.scheme == "https" else None
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Target(parts.hostname or "", parts.port or (443 if tls else 80), path, tls, version_header, timeout_s)
+        host, port = parts.hostname or "", parts.port or (443 if tls else 80)
+        return Target(host, port, path, tls, version_header, timeout_s, authority)
 
     def headers(self, keep_alive: bool) -> list[tuple[str, str]]:
         """The headers of a request; an ordinary user's."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return [
-            ("Host", f"{host}:{self.port}"),
+            ("Host", self.authority or f"{host}:{self.port}"),
             ("User-Agent", "bluegreen-probe"),
             ("Accept", "*/*"),
             ("Connection", "keep-alive" if keep_alive else "close"),

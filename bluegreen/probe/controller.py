@@ -33,7 +33,8 @@ class Probe:
 
     ``url``: what to ask. ``version_header``: the header that states a version, "" for none. ``out_file``: takes one
     JSON line a request. ``rate_per_s``: requests a second, half of them on fresh connections. ``serving``: whether
-    something serves when it starts; if not, counting begins with the first good answer.
+    something serves when it starts; if not, counting begins with the first good answer. ``authority``: the host that
+    requests name, where it is another than the URL's.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Probe:
         keep_alive: int = 4,
         timeout_s: float = 2.0,
         serving: bool = True,
+        authority: str = "",
     ) -> None:
         self.url, self.out_file, self.serving = url, out_file, serving
         self._timeout_s = timeout_s
         self._command = [
             *(sys.executable, "-m", "bluegreen.probe", f"--url={url}", f"--out={out_file}", f"--rate={rate_per_s}"),
             *(f"--keep-alive={keep_alive}", f"--timeout={timeout_s}", f"--version-header={version_header}"),
+            f"--host={authority}",
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: list[Answer] = []

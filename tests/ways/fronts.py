@@ -9,6 +9,7 @@ from typing import Any
 from bluegreen import localkube
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, colour_service
+from bluegreen.kube import NotFound
 from bluegreen.localkube import UNPRIVILEGED_OFFSET
 from tests.apps import App
 
@@ -94,3 +95,64 @@ def _open(address: str, port: int) -> str:
             if attempt.connect_ex((address, number)) == 0:
                 return f"http://{address}:{number}"
     raise AssertionError(f"{address}:{port} is not open")
+
+
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+
+class Gated(Front):
+    """The same behind an HTTPRoute with a host of its own, at a Gateway."""
+
+    kind = "HTTPRoute"
+    switch_by = "httproute"
+    host = "shop.test"
+
+    def make(self, service: str, name: str = NAME) -> None:
+        """Install the Gateway API where it is not; make the Gateway, the route, and the Service of somebody else."""
+        ports = {"ports": [{"port": 80}]}
+        self.kube.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "others-service"}, "spec": ports})
+        for definition in localkube.gateway_api():
+            self.kube.apply(definition)
+        self._await_definitions()
+        listener = {"name": "http", "port": 8000, "protocol": "HTTP"}
+        spec: Obj = {"gatewayClassName": localkube.GATEWAY_CLASS, "listeners": [listener]}
+        self.kube.create({"apiVersion": GATEWAY_API, "kind": "Gateway", "metadata": {"name": "gate"}, "spec": spec})
+        others = {"matches": [{"path": {"value": "/others"}}], "backendRefs": [{"name": "others-service", "port": 80}]}
+        rules = [{"backendRefs": [{"name": service, "port": 80}]}, others]
+        spec = {"parentRefs": [{"name": "gate"}], "hostnames": [self.host], "rules": rules}
+        obj = {"apiVersion": GATEWAY_API, "kind": "HTTPRoute", "metadata": {"name": name}, "spec": spec}
+        self.kube.create(obj, manager=TEAM)
+
+    def _await_definitions(self) -> None:
+        deadline = Deadline(10)
+        while True:
+            try:
+                served = {each["kind"] for each in self.kube.raw(f"/apis/{GATEWAY_API}")["resources"]}
+            except NotFound:
+                served = set()
+            if served >= {"Gateway", "HTTPRoute"}:
+                return
+            assert not deadline.expired
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """The weights of the application's backends."""
+        return {ref["name"]: ref["weight"] for ref in self.route["spec"]["rules"][0]["backendRefs"]}
+
+    @property
+    def url(self) -> str:
+        """Where users come in."""
+        deadline = Deadline(10)
+        while True:
+            gateway = self.kube.get("Gateway", "gate")
+            assert gateway is not None
+            status = gateway.get("status") or {}
+            truths = {each["type"]: each["status"] for each in status.get("conditions") or []}
+            if truths.get("Programmed") == "True":
+                return _open(status["addresses"][0]["value"], 8000)
+            assert not deadline.expired
+
+    def leads_to(self, colour: Colour) -> bool:
+        """Whether all of the application's traffic is at a colour, by the route and by the live Service."""
+        other = self.weights.get(colour_service(SERVICE, colour.other), 0)
+        return bool(self.weights.get(colour_service(SERVICE, colour)) and not other) and self.live is colour
