@@ -163,7 +163,7 @@ def test_a_job(kubectl: Kubectl) -> None:
 def test_an_autoscaler(kubectl: Kubectl) -> None:
     deploy(kubectl)
     kubectl("autoscale", "deployment", "web", "--min=1", "--max=3", "--cpu=50%")
-    shown = in_time(kubectl, "describe", "hpa", "web", holds="missing request for cpu in container main of Pod web-")
+    shown = in_time(kubectl, "describe", "hpa", "web", holds="FailedGetResourceMetric")
     ordered(
         shown,
         "Reference: Deployment/web",
@@ -173,6 +173,7 @@ def test_an_autoscaler(kubectl: Kubectl) -> None:
         "Conditions:",
         "AbleToScale True SucceededGetScale the HPA controller was able to get the target's current scale",
     )
+    assert "the HPA was unable to compute the replica count: failed to get cpu utilization: " in shown
 
 
 @pytest.mark.parametrize(
