@@ -33,6 +33,9 @@ BOUNDS = ("minReplicas", "maxReplicas")
 RELEASE = "bluegreen/release"
 """Annotation on a Deployment: the id of the release that gave it its present spec."""
 
+RETIRED_FROM = "bluegreen/retired-from"
+"""Annotation of a Deployment at zero: the number of pods it had before."""
+
 APPLICATION = "bluegreen/application"
 """Label of a Deployment that a release made: APP_NAME. By it all Deployments of an application are found."""
 
@@ -176,10 +179,16 @@ class Deployments:
         return resumed
 
     def scale(self, colour: Colour, replicas: int) -> Obj:
-        """Set a colour's number of pods. Zero also makes its autoscaler inert."""
+        """Set a colour's number of pods. Zero also makes its autoscaler inert, and is noted with the size before."""
+
+        def decide(obj: Obj) -> list[Op]:
+            size = obj["spec"].get("replicas", 1)
+            noted = fence.annotated(obj, RETIRED_FROM, str(size)) if size and not replicas else []
+            return [*self._fenced(obj), *noted, {"op": "replace", "path": "/spec/replicas", "value": replicas}]
+
         return self._patch(
             colour,
-            lambda obj: [*self._fenced(obj), {"op": "replace", "path": "/spec/replicas", "value": replicas}],
+            decide,
             lambda obj: obj["spec"].get("replicas") == replicas and self._claimed(obj),
         )
 

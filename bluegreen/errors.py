@@ -81,6 +81,10 @@ class LiveHarmedError(HarnessError):
     """Live traffic got worse while the candidate was only prepared or judged; the release ends."""
 
 
+class WorkersError(HarnessError):
+    """Workers that must not run twice could not be handed over to the candidate: live traffic does not move."""
+
+
 class NeedsPersonError(HarnessError):
     """Neither going on nor going back is safe: a person has to look. Exit code 7."""
 

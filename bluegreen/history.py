@@ -60,6 +60,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 def _notes(entry: Entry) -> list[str]:
     notes = [str(entry.get("reason") or "").partition("\n")[0]]
+    if names := entry.get("deployments"):
+        notes.append(f"of {', '.join(map(str, names))}")
     if entry.get("freeze_override"):
         notes.append(f"in a freeze: {entry['freeze_override']}")
     return [f"    {note}" for note in notes if note]

@@ -30,6 +30,10 @@ REASON_LENGTH = 1000
 """Characters of a release's reason that the history keeps, so that it is bounded whatever a test's failure says."""
 
 
+DEPLOYMENTS_KEPT = 20
+"""Names of a release's Deployments that the history keeps; a choice: enough to know what it was of."""
+
+
 class Step(StrEnum):
     """Where a release is. Written before the step is taken."""
 
@@ -200,7 +204,9 @@ def summary(record: Record) -> dict[str, Any]:
     more = ("started_by", "outcome", "live_template", "leaves_bad", "freeze_override")
     switched_at = record.times.get(Step.WATCHING.value, "")
     found = {name: getattr(record, name) for name in (*kept, *more)}
-    return {**found, "reason": record.reason[:REASON_LENGTH], "switched_at": switched_at}
+    names = [workload.name for workload in record.workloads if workload.released]
+    several = {"deployments": names[:DEPLOYMENTS_KEPT]} if len(names) > 1 else {}
+    return {**found, **several, "reason": record.reason[:REASON_LENGTH], "switched_at": switched_at}
 
 
 def appended(history: list[dict[str, Any]], record: Record) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bluegreen import baseline, clock, confirm, evidence
+from bluegreen import baseline, clock, confirm, evidence, leaving, workers
 from bluegreen.access import Access
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour, Obj
@@ -85,6 +85,7 @@ def switch(desk: Desk) -> None:
     """Move live traffic to the candidate and see it arrive. The journal says that it is being watched afterwards."""
     record = desk.record
     desk.enter(Step.SWITCHING)
+    workers.hand_over(desk)
     _move(desk, SWITCH, record.live, record.candidate, record.version)
     desk.enter(Step.WATCHING)
 
@@ -258,6 +259,7 @@ def roll_back(desk: Desk, reason: str, outcome: Outcome = Outcome.ROLLED_BACK) -
             step.detail = f"live traffic {record.candidate} -> {record.live}{part}: {reason}"
         else:
             step.detail = f"live traffic is not at {record.candidate}: {reason}"
+    workers.hand_back(desk)
     _take_away(desk)
     desk.close(outcome)
     _require_served(desk)
@@ -364,26 +366,10 @@ def _await_gone(desk: Desk, colour: Colour) -> str:
     try:
         for workload in workloads:
             if not sizes[workload.name]:
-                await_no_pods(desk, workload, colour, deadline)
+                leaving.await_no_pods(desk, workload, colour, deadline)
     except TimeoutExpiredError as error:
         return error.sentence
     if any(sizes.values()):
         return f"{colour} is as it was before, with {sum(sizes.values())} pods"
     new = all(workload.before is None for workload in workloads)
     return f"{colour} is gone" if new else f"{colour} is as it was before, at zero"
-
-
-def await_no_pods(
-    desk: Desk, workload: Workload, colour: Colour, deadline: Deadline, on_tick: Callable[[], None] | None = None
-) -> None:
-    """Wait until no pod of a Deployment is left in a colour, those on their way out included."""
-    what = f"the pods of {colour}" if len(desk.record.workloads) == 1 else f"the pods of {workload.name}-{colour}"
-    desk.kube.wait(
-        "Pod",
-        lambda pods: True if not pods else None,
-        labels=workload.pods(colour),
-        deadline=deadline,
-        awaited=f"{what} are gone",
-        on_tick=on_tick,
-        seen=lambda pods: f"{len(pods)} pods",
-    )

@@ -217,8 +217,9 @@ class Release:
         """The release so far, as JSON-able values.
 
         Keys: release_id, started_at, started_by, image, digest, version, colour_before, colour_after, candidate,
-        replicas, first, switched, reached_by, patches (of the live Service, in the order sent), steps (name, started_s,
-        duration_s, detail, failed), durations_s, probe, evidence, drain, reason, recovered, unavailable_reason.
+        replicas, deployments (name without colour, replicas, active_only; the main one first), first, switched,
+        reached_by, patches (of the live Service, in the order sent), steps (name, started_s, duration_s, detail,
+        failed), durations_s, probe, evidence, drain, reason, recovered, unavailable_reason.
         """
         found = self.desk.journal.record if self._phase is not None else self._beginning.record
         before = found.live if found is not None else None
@@ -234,6 +235,7 @@ class Release:
             "colour_after": _word(self._colour_now(before)),
             "candidate": _word(found.candidate if found is not None else None),
             "replicas": found.replicas if found is not None else 0,
+            "deployments": [one.told() for one in found.workloads if one.released] if found is not None else [],
             "first": before is None,
             "switched": self.switched,
             "reached_by": {"live": self.handle.live_via, "preview": self.handle.preview_via} if self.handle else {},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bluegreen import moves
+from bluegreen import leaving, moves
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.desk import Desk
@@ -47,11 +47,10 @@ def retire(desk: Desk, colour: Colour) -> None:
 def _await_gone(desk: Desk, colour: Colour, on_tick: Callable[[], None]) -> str:
     """Wait until the old pods are gone; what became of them, in words. Their own grace is the longest it takes."""
     pods = [pod for _, deployments in moves.each(desk) for pod in deployments.pods(colour)]
-    graces = [float(pod["spec"].get("terminationGracePeriodSeconds") or 30) for pod in pods]
-    deadline = Deadline(max(graces, default=0) + 15)
+    deadline = Deadline(leaving.longest_s(pods))
     try:
         for workload in desk.record.workloads:
-            moves.await_no_pods(desk, workload, colour, deadline, on_tick)
+            leaving.await_no_pods(desk, workload, colour, deadline, on_tick)
     except TimeoutExpiredError as error:
         return error.sentence
     return f"{colour} {'is deleted' if desk.settings.retire == 'delete' else 'is at zero'}"

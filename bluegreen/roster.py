@@ -10,15 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bluegreen.colour import Colour, Obj
-from bluegreen.deployments import Deployments, kept
+from bluegreen.deployments import RETIRED_FROM, Deployments, kept
 from bluegreen.plan import Plan
 from bluegreen.workload import Workload, marked, selector_text
 
 Found = Mapping[Colour, Mapping[str, Obj]]
 """Deployments that are there, by colour and by name without it."""
-
-RETIRED_FROM = "bluegreen/retired-from"
-"""Annotation of a Deployment at zero: the number of pods it had when it was retired."""
 
 
 def roster(

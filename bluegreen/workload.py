@@ -34,6 +34,10 @@ class Workload:
         """The label selector of one colour's pods."""
         return f"{self.selector},version={colour}"
 
+    def told(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {"name": self.name, "replicas": self.replicas, "active_only": self.active_only}
+
     def closed(self) -> Workload:
         """The same without what it was before, which nobody needs once a release is over."""
         return replace(self, before=None)

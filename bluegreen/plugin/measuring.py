@@ -13,7 +13,7 @@ from bluegreen import clock, gate
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.plan import Plan, plan_of
-from bluegreen.workload import main_container
+from bluegreen.workload import main_container, selector_text
 
 if TYPE_CHECKING:
     import httpx
@@ -117,6 +117,15 @@ class Target:
     def deployment(self) -> Obj:
         """The colour's Deployment."""
         return self._must("Deployment", self.release.deployment)
+
+    def other_deployments(self) -> list[Obj]:
+        """The colour's Deployments besides the main one; without those at zero, whose pods run in live alone."""
+        names = (f"{name}-{self.release.candidate}" for name in self.plan.names[1:] if not self.plan.active_only(name))
+        return [self._must("Deployment", name) for name in names]
+
+    def pods_of(self, deployment: Obj) -> list[Obj]:
+        """A Deployment's pods that are not being deleted, by name."""
+        return self._pods(f"{selector_text(deployment['spec']['selector'])},version={self.release.candidate}")
 
     def pods(self) -> list[Obj]:
         """The colour's pods that are not being deleted, by name."""

@@ -25,6 +25,7 @@ from bluegreen.errors import (
     LiveHarmedError,
     NeedsPersonError,
     TakenOverError,
+    WorkersError,
 )
 from bluegreen.plugin.stages import PHASES, Tally, phase_of
 from bluegreen.plugin.state import FILE, State, StateFile
@@ -211,7 +212,7 @@ class Owner:
         assert self.release is not None
         if self.release.switched:
             self._end(Outcome.ROLLED_BACK, str(error))
-        elif isinstance(error, HookError | LiveHarmedError):
+        elif isinstance(error, HookError | LiveHarmedError | WorkersError):
             self.abort(Outcome.GATE_FAILED, str(error))
         else:
             self.abort(Outcome.HARNESS_FAILED, str(error))

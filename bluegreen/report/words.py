@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +147,7 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Service": record.get("service"),
         "Reached by": _reached_by(record.get("reached_by") or {}),
         "Replicas": record.get("replicas"),
+        "Deployments": _deployments(record.get("deployments") or []),
         "Started": record.get("started_at"),
         **{_WHO.get(name, name.replace("_", " ").capitalize()): value for name, value in who.items() if name != "pid"},
         "Took": seconds((record.get("durations_s") or {}).get("total")),
@@ -158,6 +159,12 @@ def facts(record: Mapping[str, Any]) -> dict[str, str]:
         "Left by an earlier run": record.get("recovered"),
     }
     return {name: str(value) for name, value in found.items() if value not in (None, "", "–")}
+
+
+def _deployments(found: Sequence[Mapping[str, Any]]) -> str:
+    """The Deployments of a release with their pods, where there are several."""
+    said = [f"{one['name']}: {one['replicas']}{' (in live alone)' if one.get('active_only') else ''}" for one in found]
+    return ", ".join(said) if len(said) > 1 else ""
 
 
 def _reached_by(ways: Mapping[str, str]) -> str:

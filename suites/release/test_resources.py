@@ -21,11 +21,15 @@ def test_the_image_is_exactly_the_one_asked_for(target: Target) -> None:
 
 
 def test_replicas_are_desired_ready_and_available(target: Target) -> None:
-    gate.require(gate.replicas(target.deployment(), target.release.replicas))
+    others = [(found, found["spec"]["replicas"]) for found in target.other_deployments()]
+    wanted = [(target.deployment(), target.release.replicas), *others]
+    gate.require([check for found, size in wanted for check in gate.replicas(found, size)])
 
 
 def test_pods_are_ready_and_never_restarted(target: Target) -> None:
     gate.require(gate.pods_ready(target.pods(), target.release.replicas))
+    for found in target.other_deployments():
+        gate.require(gate.pods_ready(target.pods_of(found), found["spec"]["replicas"]))
 
 
 def test_requests_and_limits_are_set(target: Target) -> None:

@@ -55,6 +55,18 @@ def test_apply_creates_and_owns_what_it_states() -> None:
     assert entry["fieldsV1"] == {"f:data": {"f:a": {}}}
 
 
+def test_the_defaults_of_one_object_are_not_the_next_one_s() -> None:
+    labels = {"a": "b"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    for name, strategy in (("one", {}), ("two", {"type": "Recreate"})):
+        config = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}}
+        config["spec"] = {**spec, **({"strategy": strategy} if strategy else {})}
+        made = server_side_apply("Deployment", None, config, manager="one", force=False)
+        apply_defaults(KINDS["Deployment"], made)
+    assert made["spec"]["strategy"] == {"type": "Recreate"}
+
+
 def test_what_is_stated_no_longer_goes() -> None:
     live = apply(None, config_map(a="1", b="2"))
     assert apply(live, config_map(a="1"))["data"] == {"a": "1"}

@@ -6,6 +6,7 @@ owns, find what changed, and whose it was.
 
 from __future__ import annotations
 
+import copy
 import json
 
 from bluegreen import clock
@@ -32,7 +33,8 @@ def server_side_apply(
     """
     _check_config(schema_name, config)
     root = managers.root_of(schema_name)
-    base = live if live is not None else managers._empty(schema_name)
+    # a copy: the result shares parts with it, and is given its defaults afterwards
+    base = live if live is not None else copy.deepcopy(managers._empty(schema_name))
     identity = (manager, "Apply", config.get("apiVersion", ""), subresource)
     entries = _entries(schema_name, live)
     stated = _stated(schema_name, root, config, subresource)
