@@ -582,8 +582,15 @@ SETTINGS: tuple[Setting, ...] = (
         "METRICS_PORT",
         grammar.whole(1, 65535, 9464),
         None,
-        "A port of 127.0.0.1 where the release's own metrics can be scraped while it runs.",
+        "A port where the release's own metrics can be scraped while it runs.",
         "PORT",
+    ),
+    Setting(
+        "METRICS_HOST",
+        grammar.hostname,
+        "127.0.0.1",
+        "The address of this machine that METRICS_PORT is opened on; 0.0.0.0 for a Prometheus elsewhere.",
+        _HOST,
     ),
     Setting(
         "OTLP_ENDPOINT",
@@ -705,6 +712,7 @@ class Settings:
     metrics_file: Path | None
     pushgateway_url: str
     metrics_port: int | None
+    metrics_host: str
     otlp_endpoint: str
     db_host: str
     db_port: int

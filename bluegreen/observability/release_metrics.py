@@ -24,7 +24,6 @@ from bluegreen.verdict import Outcome
 
 JOB = "bluegreen"
 PUSH_TIMEOUT_S = 3.0
-LOOPBACK = "127.0.0.1"
 
 
 class NotPublishedError(HarnessError):
@@ -93,7 +92,7 @@ class ReleaseMetrics(Observer):
         settings = self._settings
         try:
             if settings.metrics_port and self._server is None:
-                self._server = start_http_server(settings.metrics_port, LOOPBACK, self._registry)
+                self._server = start_http_server(settings.metrics_port, settings.metrics_host, self._registry)
             if settings.metrics_file:
                 settings.metrics_file.parent.mkdir(parents=True, exist_ok=True)
                 write_to_textfile(str(settings.metrics_file), self._registry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,13 @@ def test_the_file_follows_the_release(tmp_path: Path) -> None:
     assert samples(text, "stage_duration_seconds") == {("resources",): 0.5, ("load",): 20.0}
 
 
-def test_it_can_be_scraped_while_it_runs_on_loopback_only() -> None:
+@pytest.mark.parametrize(("given", "elsewhere"), [({}, False), ({"METRICS_HOST": "0.0.0.0"}, True)])
+def test_it_can_be_scraped_while_it_runs_on_loopback_unless_told(given: dict[str, str], elsewhere: bool) -> None:
     port = free_port()
-    metrics = ReleaseMetrics(load({"METRICS_PORT": str(port)}), lambda: None)
+    metrics = ReleaseMetrics(load({"METRICS_PORT": str(port), **given}), lambda: None)
     metrics.entered(at(Step.SWITCHING, times=TIMES))
+    with socket.socket() as other:  # an address of this machine that is not the one it listens on by default
+        assert (other.connect_ex(("127.0.0.9", port)) == 0) is elsewhere
     text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     assert samples(text, "step")[("switching",)] == 1
     metrics.close()
