@@ -84,6 +84,15 @@ def prepare_pod(store: Store, namespace: str, name: str, pod: Obj) -> None:
         raise forbidden("pods", "", name, f'pod rejected: RuntimeClass "{spec["runtimeClassName"]}" not found')
 
 
+def prepare_pod_update(pod: Obj, live: Obj) -> None:
+    """A pod that is changed: what the server gave it, it keeps where the change leaves it out."""
+    spec, before = pod["spec"], live["spec"]
+    for key in ("priority", "preemptionPolicy"):
+        if key in before:
+            spec.setdefault(key, before[key])
+    _tolerate(spec)
+
+
 def _give_account(store: Store, namespace: str, name: str, spec: Obj) -> None:
     account_name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     account = store.get(KINDS["ServiceAccount"], namespace, account_name)

@@ -159,7 +159,7 @@ class Authority:
         """The answer to POST .../serviceaccounts/NAME/token."""
         spec = request.get("spec") or {}
         lifetime_s = spec.get("expirationSeconds") or _DEFAULT_S
-        _check_lifetime(lifetime_s, account)
+        _check_lifetime(lifetime_s)
         audiences = spec.get("audiences") or [ISSUER]
         bound = self._bound(namespace, spec.get("boundObjectRef"))
         token, expires_s = self.token_for(namespace, account, lifetime_s=lifetime_s, audiences=audiences, bound=bound)
@@ -190,6 +190,8 @@ class Authority:
         spec = request.get("spec") or {}
         status = _REVIEWS[kind.kind](self, user, spec, namespace)
         meta = request.get("metadata") or {}
+        if not kind.namespaced:
+            meta = {key: value for key, value in meta.items() if key != "namespace"}
         answer = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta, "spec": spec, "status": status}
         if kind.kind == "SelfSubjectReview":
             del answer["spec"]
@@ -258,7 +260,7 @@ def _asked(spec: Obj, kind: str, namespace: str = "") -> Attributes:
         detail = "disallowed on this kind of request"
         causes.append(fields.invalid("spec.nonResourceAttributes", _as_go(other), detail))
     if causes:
-        raise invalid(kind, "authorization.k8s.io", "", causes)
+        raise invalid("", "authorization.k8s.io", "", causes)  # Kubernetes does not say of which kind
     if resource is None:
         return Attributes((other or {}).get("verb") or "", path=(other or {}).get("path") or "/")
     words = {key: resource.get(key) or "" for key in ("verb", "group", "resource", "subresource", "namespace", "name")}
@@ -280,7 +282,7 @@ def _as_go(other: Obj) -> Obj:
     return {"Path": other.get("path") or "", "Verb": other.get("verb") or ""}
 
 
-def _check_lifetime(seconds: Any, account: str) -> None:
+def _check_lifetime(seconds: Any) -> None:
     if seconds < _SHORTEST_S:
         why = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes"
     elif seconds > _LONGEST_S:
@@ -288,7 +290,7 @@ def _check_lifetime(seconds: Any, account: str) -> None:
     else:
         return
     cause = Cause("spec.expirationSeconds", "FieldValueInvalid", why)
-    raise invalid("TokenRequest", "authentication.k8s.io", account, [cause])
+    raise invalid("TokenRequest", "authentication.k8s.io", "", [cause])
 
 
 def unauthorized() -> ApiError:

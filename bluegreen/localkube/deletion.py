@@ -38,7 +38,7 @@ def check_options(options: Obj) -> None:
         why = "orphanDependents and deletionPropagation cannot be both set"
         causes.append(Cause("propagationPolicy", "FieldValueInvalid", f'Invalid value: "{policy}": {why}'))
     if policy is not None and policy not in _POLICIES:
-        why = 'supported values: "Background", "Foreground", "Orphan", "nil"'
+        why = 'supported values: "Foreground", "Background", "Orphan", "nil"'
         causes.append(Cause("propagationPolicy", "FieldValueNotSupported", f'Unsupported value: "{policy}": {why}'))
     if causes:
         raise invalid("DeleteOptions", "meta.k8s.io", "", causes)

@@ -274,7 +274,7 @@ def _workloads() -> list[Kind]:
             generation=True,
             fields=("status.successful",),
             dependents="orphan",
-            field_refusal='field label "{field}" not supported for batchv1.Job',
+            field_refusal='field label "{field}" not supported for Job',
         ),
         Kind(
             "policy",
@@ -284,7 +284,6 @@ def _workloads() -> list[Kind]:
             short_names=("pdb",),
             subresources=(STATUS,),
             generation=True,
-            create_on_update=True,
             blind_update=False,
         ),
         Kind(

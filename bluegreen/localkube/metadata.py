@@ -78,11 +78,10 @@ def states_version(meta: Obj) -> bool:
 
 
 def dedup_owners(meta: Obj) -> None:
-    """Keep the first of several references to one owner (dedupOwnerReferences of the apiserver's handlers)."""
+    """Keep the first of several references that are the same (dedupOwnerReferences of the apiserver's handlers)."""
     owners = meta.get("ownerReferences") or []
     if len(owners) > 1:
-        first = {owner.get("uid"): owner for owner in reversed(owners)}
-        meta["ownerReferences"] = [owner for owner in owners if first[owner.get("uid")] is owner]
+        meta["ownerReferences"] = [owner for place, owner in enumerate(owners) if owner not in owners[:place]]
 
 
 def carry_over(old: Obj, new: Obj) -> None:

@@ -60,7 +60,11 @@ def applied(kind: Kind, live: Obj | None, place: tuple[str, str], config: Obj, w
         raise conflict(kind.plural, kind.group, name, why)
     if live is not None:
         metadata.check_precondition(kind, live, {"metadata": {**config["metadata"], "uid": ""}})
+    if not (given.get("metadata") or {}).get("namespace"):
+        config["metadata"].pop("namespace", None)  # nobody applies it, and a refusal does not show it
     merged = _merged(kind.schema, live, config, write)
+    if kind.namespaced:
+        merged["metadata"].setdefault("namespace", namespace)
     patches.sync_last_applied(merged, given, write.manager)
     merged = decode(merged)
     if live is None:

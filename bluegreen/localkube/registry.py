@@ -168,6 +168,8 @@ class Registry:
         else:
             defaults.apply_defaults(kind, new)
         new = preparation.for_update(kind, live, new, subresource)
+        if kind.key == "Pod" and not subresource:
+            builtin.prepare_pod_update(new, live)
         if not write.applied:
             new = patches.track(kind.schema, live, new, manager=write.manager, subresource=subresource)
         causes = metadata.check_update(live, new)

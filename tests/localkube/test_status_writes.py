@@ -19,7 +19,10 @@ SPECS: dict[str, Obj] = {
     "Deployment": {"selector": SELECTOR, "template": TEMPLATE},
     "ReplicaSet": {"selector": SELECTOR, "template": TEMPLATE},
     "PodDisruptionBudget": {"selector": SELECTOR},
-    "HorizontalPodAutoscaler": {"maxReplicas": 2, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+    "HorizontalPodAutoscaler": {
+        "maxReplicas": 2,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+    },
     "ResourceQuota": {"hard": {"pods": "1"}},
     "Service": {"type": "LoadBalancer", "ports": PORTS},
     "Pod": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]},
@@ -127,7 +130,7 @@ def test_a_load_balancers_status(registry: Registry) -> None:
 def test_only_a_load_balancer_has_addresses(registry: Registry) -> None:
     stored(registry, "Service", {"ports": PORTS})
     assert causes(registry, "Service", {"loadBalancer": {"ingress": [{"ip": "10.1.2.3"}]}}) == [
-        ("status.loadBalancer.ingress", "Forbidden: may only be used when `spec.type` is LoadBalancer")
+        ("status.loadBalancer.ingress", "Forbidden: may only be used when `spec.type` is 'LoadBalancer'")
     ]
 
 

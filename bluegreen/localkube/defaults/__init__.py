@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "Endpoints": networking.endpoints,
     "EndpointSlice": networking.endpoint_slice,
     "HorizontalPodAutoscaler": workloads.autoscaler,
+    "IngressClass": networking.ingress_class,
     "Job": workloads.job,
     "ClusterRoleBinding": access.binding,
     "LimitRange": cluster.limit_range,

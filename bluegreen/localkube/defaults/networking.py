@@ -61,3 +61,10 @@ def balancer_status(obj: Obj) -> None:
     for entry in ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
         if entry.get("ip"):
             entry.setdefault("ipMode", "VIP")
+
+
+def ingress_class(obj: Obj) -> None:
+    """An IngressClass: its parameters are the cluster's."""
+    parameters = obj["spec"].get("parameters")
+    if parameters is not None and parameters.get("scope") is None:
+        parameters["scope"] = "Cluster"

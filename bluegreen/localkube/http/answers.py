@@ -37,7 +37,7 @@ def form_of(accept: str) -> str:
                 return "table"
             if given["as"] in _FORMS and given.get("g") == "meta.k8s.io" and given.get("v") == "v1":
                 return "metadata"
-        elif type_ in (JSON, "*/*", "application/*", "text/*", "text/html", "text/plain"):
+        elif type_ in (JSON, "*/*", "application/*"):
             return ""
         elif type_ in (YAML, "application/x-yaml", "text/yaml") and "as" not in given:
             return "yaml"

@@ -95,13 +95,19 @@ def read_object(kind_name: str, api_version: str, body: bytes, content_type: str
 
 
 def read_delete_options(body: bytes, content_type: str) -> Obj:
-    """The DeleteOptions of a DELETE, whatever apiVersion they state; 400 for another kind."""
+    """The DeleteOptions of a DELETE, whatever apiVersion they state. Kubernetes answers anything else with a 500."""
     type_ = media_type(content_type)
-    obj = _read_protobuf("DeleteOptions", body) if type_ == PROTOBUF else _read_text("DeleteOptions", body, type_)
-    kind = obj.pop("kind", None) or "DeleteOptions"
-    obj.pop("apiVersion", None)
+    if type_ == PROTOBUF:
+        obj = _read_protobuf("DeleteOptions", body)
+    else:
+        try:
+            obj = _object(load(body, type_), type_)
+        except NotJsonError as error:
+            raise ApiError(500, "", f"couldn't get version/kind; json parse error: {error}") from error
+    kind, version = obj.pop("kind", None) or "DeleteOptions", obj.pop("apiVersion", None) or "v1"
     if kind != "DeleteOptions":
-        raise bad_request(f"the object provided is unrecognized (must be of type DeleteOptions): {_summary(body)}")
+        scheme = "pkg/apis/meta/internalversion/scheme/register.go:27"
+        raise ApiError(500, "", f'no kind "{kind}" is registered for version "{version}" in scheme "{scheme}"')
     return obj
 
 
@@ -117,13 +123,21 @@ def _read_text(kind_name: str, body: bytes, type_: str) -> Obj:
         value = load(body, type_)
     except NotJsonError as error:
         raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {error}", body) from error
+    try:
+        return _object(value, type_)
+    except NotJsonError as error:
+        raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {error}", body) from error
+
+
+def _object(value: Any, type_: str) -> Obj:
     if isinstance(value, dict):
         return value
     if value is None and type_ == JSON:
         return {}
     shown = GO_TYPES[type(value)]
-    why = f"json: cannot unmarshal {shown} into Go value of type struct {{ APIVersion string; Kind string }}"
-    raise _unrecognized(kind_name, f"couldn't get version/kind; json parse error: {why}", body)
+    raise NotJsonError(
+        f"json: cannot unmarshal {shown} into Go value of type struct {{ APIVersion string; Kind string }}"
+    )
 
 
 def _unrecognized(kind_name: str, why: str, body: bytes) -> ApiError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
+from bluegreen.localkube.go_formats import as_json, quoted
 from bluegreen.localkube.status import Cause, bad_request, invalid
 
 Query = Mapping[str, str]
@@ -77,7 +78,7 @@ def write_options(verb: str, query: Query, user_agent: str, *, applying: bool = 
     """The options of a write; 422 naming everything that is wrong with them."""
     if not query and not applying:
         return WriteOptions(manager_of(query, user_agent))
-    causes = [*_manager_causes(query, applying=applying), *_dry_run_causes(query), *_validation_causes(query)]
+    causes = [*_manager_causes(query, applying=applying), *_dry_run_causes(_words(query)), *_validation_causes(query)]
     if "force" in query and verb == "patch" and not applying:
         causes.append(Cause("force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch"))
     if causes:
@@ -90,10 +91,9 @@ def write_options(verb: str, query: Query, user_agent: str, *, applying: bool = 
 
 def dry_run_of(query: Query, body: Mapping[str, object]) -> bool:
     """Whether a DELETE is only tried; 422 for a word that is not All."""
-    stated = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    stated = body.get("dryRun") or _words(query)
     words = stated if isinstance(stated, list) else [stated]
-    causes = [cause for word in words for cause in _dry_run_causes({"dryRun": str(word)})]
-    if causes:
+    if causes := _dry_run_causes([str(word) for word in words]):
         raise invalid("DeleteOptions", "meta.k8s.io", "", causes)
     return bool(words)
 
@@ -108,13 +108,19 @@ def _manager_causes(query: Query, *, applying: bool) -> list[Cause]:
         why = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
         causes.append(Cause("fieldManager", "FieldValueTooLong", why))
     if not manager.isprintable():
-        why = f'Invalid value: "{manager}": should only contain printable characters'
+        why = f"Invalid value: {quoted(manager)}: should only contain printable characters"
         causes.append(Cause("fieldManager", "FieldValueInvalid", why))
     return causes
 
 
-def _dry_run_causes(query: Query) -> list[Cause]:
-    return _one_of(query, "dryRun", ("All",))
+def _words(query: Query) -> list[str]:
+    return [query["dryRun"]] if query.get("dryRun") else []
+
+
+def _dry_run_causes(words: list[str]) -> list[Cause]:
+    if all(word == "All" for word in words):
+        return []
+    return [Cause("dryRun", "FieldValueNotSupported", f'Unsupported value: {as_json(words)}: supported values: "All"')]
 
 
 def _validation_causes(query: Query) -> list[Cause]:

@@ -69,41 +69,17 @@ def sync_last_applied(obj: Obj, config: Obj, manager: str) -> None:
 
 
 def _check_config(schema_name: Schema, config: Obj) -> None:
-    kind = schema.of_kind(schema_name).kind
-    expected = "/".join(part for part in (kind or ("", "", ""))[:2] if part)
-    if config.get("apiVersion") != expected:
-        given = config.get("apiVersion", "")
-        raise bad_request(
-            f"Incorrect version specified in apply patch. Specified patch version: {given}, expected: {expected}"
-        )
+    kind = schema.of_kind(schema_name).kind or ("", "", "")
+    expected = "/".join(part for part in kind[:2] if part)
+    version, stated = config.get("apiVersion") or "", config.get("kind") or ""
+    if (version, stated) != (expected, kind[2]):
+        raise bad_request(f"invalid object type: {version if '/' in version else '/' + version}, Kind={stated}")
     metadata = config.get("metadata") or {}
     if metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    _check_kind(schema_name, config)
     errors = typed.errors_of(managers.root_of(schema_name), config)
     if errors:
         raise ApiError(500, "", _not_typed(config, errors))
-
-
-def _check_kind(schema_name: Schema, config: Obj) -> None:
-    stated = config.get("kind", "")
-    name = schema_name if isinstance(schema_name, str) else schema_name.name
-    if stated == name:
-        return
-    version = config.get("apiVersion", "")
-    if _is_kind(stated, version):
-        why = f"expected objects of the same type, but got {name} and {stated}"
-        raise ApiError(500, "", f"failed to merge config: {why}")
-    group_version = version if "/" in version else f"/{version}"
-    raise ApiError(500, "", _not_typed(config, [f"no corresponding type for {group_version}, Kind={stated}"]))
-
-
-def _is_kind(stated: str, version: str) -> bool:
-    try:
-        kind = schema.of_kind(stated).kind
-    except KeyError:
-        return False
-    return kind is not None and "/".join(part for part in kind[:2] if part) == version
 
 
 def _not_typed(config: Obj, errors: list[str]) -> str:

@@ -74,6 +74,8 @@ def track(
     Neither object is changed. ``new`` must already carry its defaults, but nothing that is allocated afterwards
     (cluster addresses, node ports): what the server adds after this belongs to nobody.
     """
+    if old is not None and not _entries_before(old, new, subresource):
+        return with_entries(new, [])  # nobody is tracked, until somebody applies
     live = _empty(schema_name) if old is None else old
     changed, removed = _changes(schema_name, live, new, subresource)
     entries = _entries_before(old, new, subresource)

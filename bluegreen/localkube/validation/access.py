@@ -23,7 +23,10 @@ def cluster_role(obj: Obj) -> Causes:
             detail = "at least one clusterRoleSelector required if aggregationRule is non-nil"
             causes.append(required(path, detail))
         for place, selector in enumerate(selectors or ()):
-            causes += meta.selector(selector, f"{path}[{place}]")
+            wrong = meta.selector(selector, f"{path}[{place}]")
+            causes += wrong
+            if wrong:
+                causes.append(invalid(f"{path}[{place}]", None, "invalid label selector."))
     return causes
 
 

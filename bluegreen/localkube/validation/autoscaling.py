@@ -7,7 +7,6 @@ from bluegreen.localkube.validation import names, resources
 from bluegreen.localkube.validation.fields import (
     Causes,
     Obj,
-    Raw,
     each_invalid,
     forbidden,
     invalid,
@@ -31,15 +30,16 @@ _TARGETS = ("AverageValue", "Utilization", "Value")
 
 def autoscaler(obj: Obj) -> Causes:
     """A new HorizontalPodAutoscaler."""
-    return _autoscaler(obj, fewest=1)
+    return _autoscaler(obj, fewest=1, grouped=True)
 
 
 def autoscaler_update(obj: Obj, old: Obj) -> Causes:
     """A changed HorizontalPodAutoscaler, which may stay at zero where it was."""
-    return _autoscaler(obj, fewest=0 if old["spec"].get("minReplicas") == 0 else 1)
+    before = (old["spec"].get("scaleTargetRef") or {}).get("apiVersion", "")
+    return _autoscaler(obj, fewest=0 if old["spec"].get("minReplicas") == 0 else 1, grouped="/" in before)
 
 
-def _autoscaler(obj: Obj, *, fewest: int) -> Causes:
+def _autoscaler(obj: Obj, *, fewest: int, grouped: bool) -> Causes:
     spec = obj["spec"]
     causes: Causes = []
     low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
@@ -49,7 +49,7 @@ def _autoscaler(obj: Obj, *, fewest: int) -> Causes:
         causes.append(invalid("spec.maxReplicas", high, _POSITIVE))
     if low is not None and high < low:
         causes.append(invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
-    causes += _target(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    causes += _target(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef", grouped=grouped)
     causes += _metrics(spec.get("metrics") or [], low)
     behavior = spec.get("behavior") or {}
     for key in ("scaleUp", "scaleDown"):
@@ -68,7 +68,7 @@ def _metrics(metrics: list[Obj], low: int | None) -> Causes:
     return causes
 
 
-def _target(reference: Obj, path: str) -> Causes:
+def _target(reference: Obj, path: str, *, grouped: bool = False) -> Causes:
     causes: Causes = []
     for key in ("kind", "name"):
         value = reference.get(key, "")
@@ -76,6 +76,11 @@ def _target(reference: Obj, path: str) -> Causes:
             causes += each_invalid(f"{path}.{key}", value, names.path_segment(value))
         else:
             causes.append(required(f"{path}.{key}"))
+    version = reference.get("apiVersion", "")
+    if version.count("/") > 1:
+        causes.append(invalid(f"{path}.apiVersion", version, f"unexpected GroupVersion string: {version}"))
+    elif grouped and not version.rpartition("/")[0]:
+        causes.append(invalid(f"{path}.apiVersion", version, "apiVersion must specify API group"))
     return causes
 
 
@@ -153,7 +158,7 @@ def _metric_target(target: Obj, path: str) -> Causes:
     for key in ("value", "averageValue"):
         amount = target.get(key)
         if amount is not None and quantities.parse(amount) <= 0:
-            causes.append(invalid(f"{path}.{key}", Raw(amount), "must be positive"))
+            causes.append(invalid(f"{path}.{key}", amount, "must be positive"))
     if target.get("averageUtilization") is not None and target["averageUtilization"] < 1:
         causes.append(invalid(f"{path}.averageUtilization", target["averageUtilization"], _POSITIVE))
     return causes

@@ -81,6 +81,9 @@ def _job_spec(spec: Obj) -> Causes:
     selector = spec.get("selector")
     if selector is None:
         causes.append(required("spec.selector"))
+        labels = spec["template"]["metadata"].get("labels")
+        shown_labels = None if not labels else dict(sorted(labels.items()))
+        causes.append(invalid("spec.template.metadata.labels", shown_labels, NO_MATCH))
     else:
         wrong = meta.selector(selector, "spec.selector")
         causes += wrong
@@ -138,7 +141,7 @@ def _very_many(spec: Obj, failed: int | None) -> Causes:
 def job_update(obj: Obj, old: Obj) -> Causes:
     """A changed Job keeps what it runs; only parallelism, deadlines and suspension may change."""
     new_spec, old_spec = obj["spec"], old["spec"]
-    causes = _job_spec(new_spec)
+    causes = job(obj) + _job_spec(new_spec)  # as Kubernetes does, which says twice what is wrong with a changed Job
     causes += _completions(new_spec, old_spec)
     causes += immutable("spec.selector", go_selector(new_spec.get("selector")), go_selector(old_spec.get("selector")))
     causes += _job_template(obj, old)

@@ -82,9 +82,8 @@ def owners(given: list[Obj] | None, path: str) -> Causes:
     """Owner references: complete, and only one of them the controller."""
     causes: Causes = []
     controller = ""
-    for place, owner in enumerate(given or ()):
-        here = f"{path}[{place}]"
-        causes += _owner(owner, here)
+    for owner in given or ():
+        causes += _owner(owner, path)  # Kubernetes does not say which of them
         if not owner.get("controller"):
             continue
         name = f"{owner.get('kind')}/{owner.get('name')}"
@@ -92,7 +91,7 @@ def owners(given: list[Obj] | None, path: str) -> Causes:
             both = f"{controller} and {name}"
             detail = f'Only one reference can have Controller set to true. Found "true" in references for {both}'
             causes.append(invalid(path, given, detail))
-        controller = name
+        controller = controller or name
     return causes
 
 
@@ -103,7 +102,7 @@ def _owner(owner: Obj, path: str) -> Causes:
         causes.append(invalid(f"{path}.apiVersion", owner.get("apiVersion", ""), "version must not be empty"))
     for key in ("kind", "name", "uid"):
         if not owner.get(key):
-            causes.append(invalid(f"{path}.{key}", owner.get(key, ""), f"{key} must not be empty"))
+            causes.append(invalid(f"{path}.{key}", owner.get(key, ""), "must not be empty"))
     if (owner.get("apiVersion"), owner.get("kind")) == _EVENT_OWNER:
         shown = f"{owner.get('apiVersion')}, Kind={owner.get('kind')}"
         causes.append(invalid(path, owner, f"/{shown} is disallowed from being an owner"))

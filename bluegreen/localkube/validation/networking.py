@@ -20,6 +20,7 @@ from bluegreen.localkube.validation.fields import (
 
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _BAD_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
+_SCOPES = ("Cluster", "Namespace")
 _LONGEST_CONTROLLER = 250
 _BAD_AT_END = ("/..", "/.")
 
@@ -60,8 +61,28 @@ def ingress(obj: Obj) -> Causes:
 
 
 def ingress_class(obj: Obj) -> Causes:
-    """An IngressClass: a controller's name with a domain."""
-    controller, path = obj["spec"].get("controller") or "", "spec.controller"
+    """An IngressClass: a controller's name with a domain, and parameters of the cluster's or of a namespace."""
+    return _controller(obj["spec"].get("controller") or "") + _parameters(obj["spec"].get("parameters"))
+
+
+def _parameters(given: Obj | None) -> Causes:
+    if given is None:
+        return []
+    path = "spec.parameters"
+    causes = _typed_reference(given, path)
+    scope, namespace = given.get("scope"), given.get("namespace")
+    if scope not in _SCOPES:
+        return [*causes, not_supported(f"{path}.scope", scope, _SCOPES)]
+    if scope == "Cluster":
+        said = forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'")
+        return causes if namespace is None else [*causes, said]
+    if namespace is None:
+        return [*causes, required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")]
+    return causes + each_invalid(f"{path}.namespace", namespace, names.label(namespace))
+
+
+def _controller(controller: str) -> Causes:
+    path = "spec.controller"
     if len(controller) > _LONGEST_CONTROLLER:
         return [too_long(path, _LONGEST_CONTROLLER)]
     domain, slash, rest = controller.partition("/")
@@ -135,22 +156,24 @@ def _absolute(text: str, path: str) -> Causes:
     return causes + [invalid(path, text, f"cannot end with '{bad}'") for bad in _BAD_AT_END if text.endswith(bad)]
 
 
+def _typed_reference(reference: Obj, path: str) -> Causes:
+    group = reference.get("apiGroup")
+    causes = [] if group is None else each_invalid(f"{path}.apiGroup", group, names.subdomain(group))
+    for key in ("kind", "name"):
+        value, at = reference.get(key, ""), f"{path}.{key}"
+        causes += each_invalid(at, value, names.path_segment(value)) if value else [required(at)]
+    return causes
+
+
 def _backend(backend: Obj, path: str) -> Causes:
     service, resource = backend.get("service"), backend.get("resource")
     if service is not None and resource is not None:
         return [invalid(path, "", "cannot set both resource and service backends")]
     if resource is not None:
-        causes: Causes = []
-        for key in ("kind", "name"):
-            value = resource.get(key, "")
-            at = f"{path}.resource.{key}"
-            causes += (
-                each_invalid(at, value, names.path_segment(value)) if value else [required(at, f"{key} is required")]
-            )
-        return causes
+        return _typed_reference(resource, f"{path}.resource")
     if service is None:
         return [invalid(path, "", "resource or service backend is required")]
-    causes = []
+    causes: Causes = []
     name = service.get("name", "")
     if not name:
         causes.append(required(f"{path}.service.name"))

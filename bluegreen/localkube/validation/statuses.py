@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bluegreen.localkube.validation import names, resources
+from bluegreen.localkube.validation import job_statuses, names, resources
 from bluegreen.localkube.validation.fields import (
     Causes,
     Obj,
@@ -75,10 +75,6 @@ def _replica_set(obj: Obj, _: Obj) -> Causes:
     return causes + _at_most_all(status, "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
 
 
-def _job(obj: Obj, _: Obj) -> Causes:
-    return _counts(_status(obj), "active", "succeeded", "failed", "ready", "terminating")
-
-
 # -- pods (pkg/apis/core/validation: ValidatePodStatusUpdate) -------------------------------------------------------
 def _pod(obj: Obj, old: Obj) -> Causes:
     status, before = _status(obj), _status(old)
@@ -124,7 +120,15 @@ def _addresses(status: Obj, plural: str) -> Causes:
         if address in seen:
             causes.append(duplicate(f"status.{plural}[{place}]", {"IP": address}))
         seen.add(address)
+    entries: list[Obj] = status.get(plural) or []
+    if len(entries) > 1 and not causes and len({_family(entry.get("ip", "")) for entry in entries}) < len(entries):
+        shown = [{"IP": entry.get("ip", "")} for entry in entries]
+        causes.append(invalid(f"status.{plural}", shown, "may specify no more than one IP for each IP family"))
     return causes
+
+
+def _family(address: str) -> str:
+    return "IPv6" if ":" in address else "IPv4"
 
 
 # -- services and ingresses -----------------------------------------------------------------------------------------
@@ -133,7 +137,7 @@ def _service(obj: Obj, _: Obj) -> Causes:
     entries = (status.get("loadBalancer") or {}).get("ingress") or []
     path = "status.loadBalancer.ingress"
     if entries and obj["spec"].get("type") != "LoadBalancer":
-        return [forbidden(path, "may only be used when `spec.type` is LoadBalancer")]
+        return [forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
     causes: Causes = []
     for place, entry in enumerate(entries):
         here, mode = f"{path}[{place}]", entry.get("ipMode")
@@ -247,7 +251,7 @@ STATUS: dict[str, Callable[[Obj, Obj], Causes]] = {
     "Deployment": _deployment,
     "HorizontalPodAutoscaler": _autoscaler,
     "Ingress": _ingress,
-    "Job": _job,
+    "Job": job_statuses.job,
     "Namespace": _namespace,
     "Pod": _pod,
     "PodDisruptionBudget": _disruption_budget,

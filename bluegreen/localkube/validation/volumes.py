@@ -160,10 +160,32 @@ def _token(part: Obj, path: str) -> Causes:
             invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
         )
     if not part.get("path"):
-        causes.append(required(f"{path}.path"))
+        causes.append(required(f"{path.partition('.sources[')[0]}.path"))  # where Kubernetes says that it is missing
     else:
         causes += descending(part["path"], f"{path}.path")
     return causes
+
+
+def _git(source: Obj, path: str) -> Causes:
+    causes = [] if source.get("repository") else [required(f"{path}.repository")]
+    return causes + (descending(source["directory"], f"{path}.directory") if source.get("directory") else [])
+
+
+def _nfs(source: Obj, path: str) -> Causes:
+    causes = [] if source.get("server") else [required(f"{path}.server")]
+    if not source.get("path"):
+        causes.append(required(f"{path}.path"))
+    if not source.get("path", "").startswith("/"):
+        causes.append(invalid(f"{path}.path", source.get("path", ""), "must be an absolute path"))
+    return causes
+
+
+def _csi(source: Obj, path: str) -> Causes:
+    return [] if source.get("driver") else [required(f"{path}.driver")]
+
+
+def _ephemeral(source: Obj, path: str) -> Causes:
+    return [] if source.get("volumeClaimTemplate") else [required(f"{path}.volumeClaimTemplate")]
 
 
 def _image(source: Obj, path: str) -> Causes:
@@ -184,7 +206,11 @@ _ORDER = (
     *("storageos", "projected", "scaleIO", "csi", "ephemeral", "image"),
 )
 _CHECKS: dict[str, Callable[[Obj, str], Causes]] = {
+    "csi": _csi,
     "emptyDir": _empty_dir,
+    "ephemeral": _ephemeral,
+    "gitRepo": _git,
+    "nfs": _nfs,
     "hostPath": _host_path,
     "secret": _secret,
     "configMap": _config_map,
