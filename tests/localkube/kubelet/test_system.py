@@ -141,6 +141,27 @@ def test_memory_is_watched_where_no_control_group_limits_it(tmp_path: Path) -> N
     on_node(tmp_path, test)
 
 
+def test_a_processor_limit_is_kept(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        root = node.kubelet.machine.cgroups.cpu
+        if root is None:
+            pytest.skip("this user may make no control groups for CPU")
+
+        def throttled() -> bool:
+            return any(int(words[1]) > 0 for words in _statistics(root) if words[0] == "nr_throttled")
+
+        node.pod(
+            "p", shell("while :; do :; done", resources={"limits": {"cpu": "50m"}}), terminationGracePeriodSeconds=0
+        )
+        await node.wait(throttled, lambda: _statistics(root))
+
+    on_node(tmp_path, test)
+
+
+def _statistics(root: Path) -> list[list[str]]:
+    return [line.split() for file in root.glob("*/cpu.stat") for line in file.read_text().splitlines()]
+
+
 def test_stopping_leaves_no_control_groups_and_no_processes(tmp_path: Path) -> None:
     made: list[Path] = []
 
