@@ -40,6 +40,7 @@ class Desk:
     drain: dict[str, Any] = field(default_factory=dict)
     hooks: StepHooks = field(default_factory=StepHooks)
     observers: Observers = field(default_factory=Observers)
+    shares: list[dict[str, Any]] = field(default_factory=list)  # each step of a switch in steps, see ``sharing``
     moved: list[dict[str, Any]] = field(default_factory=list)  # each confirmed move forward, and back in a rehearsal
 
     @property

@@ -306,6 +306,17 @@ def services(value: str) -> str:
     return " ".join(names)
 
 
+def percents(value: str) -> str:
+    """Percentages above 0 that rise, separated by blanks or commas."""
+    words = value.replace(",", " ").replace("%", " ").split()
+    if not all(_WHOLE.fullmatch(word) and 0 < int(word) <= 100 for word in words):
+        raise Refused("it is not a list of whole percentages.", "Write rising numbers from 1 to 100: 5 25 100.")
+    numbers = [int(word) for word in words]
+    if numbers != sorted(set(numbers)):
+        raise Refused("it does not rise.", "Write each step once, the smallest first: 5 25 100.")
+    return " ".join(map(str, numbers))
+
+
 def routes(value: str) -> str:
     """Several names of Ingresses or HTTPRoutes, separated by blanks or commas: none twice."""
     names = value.replace(",", " ").split()

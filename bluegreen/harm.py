@@ -11,8 +11,10 @@ SHARE_ENOUGH = 0.01
 """The share of failed requests, above what failed before, that counts as harm; a choice: the load gate allows 5 %."""
 
 
-def harm(result: ProbeResult, since: str) -> str | None:
+def harm(result: ProbeResult, since: str, share: float = 1.0) -> str | None:
     """The sentence that says how live got worse after the first mark of this name, or None when it did not.
+
+    ``share``: of live traffic, what may have caused it; of a small one so much less is harm.
 
     In a first release nothing counts until the first good answer, so that nothing is harmed that never worked.
     """
@@ -23,7 +25,7 @@ def harm(result: ProbeResult, since: str) -> str | None:
     failed_before, asked_before = sum(bucket.failed for bucket in before), sum(bucket.requests for bucket in before)
     failed, asked = result.failed - failed_before, result.requests - asked_before
     usual = failed_before / asked_before if asked_before else 0.0
-    if failed < FAILURES_ENOUGH or failed <= (usual + SHARE_ENOUGH) * max(asked, 1):
+    if failed < FAILURES_ENOUGH or failed <= (usual + SHARE_ENOUGH * share) * max(asked, 1):
         return None
     first = result.first_failures[0] if result.first_failures else "no answer"
     return f"live traffic got worse: {failed} of {asked} requests failed; the first: {first}."

@@ -81,12 +81,16 @@ def each(desk: Desk) -> list[tuple[Workload, Deployments]]:
 # --- forward ---------------------------------------------------------------------------------------------------------
 
 
-def switch(desk: Desk) -> None:
-    """Move live traffic to the candidate and see it arrive. The journal says that it is being watched afterwards."""
+def switch(desk: Desk, share_out: Callable[[], int] = lambda: 0) -> None:
+    """Move live traffic to the candidate and see it arrive. The journal says that it is being watched afterwards.
+
+    ``share_out``: gives the candidate a part of it before, and says how many per cent it was at last.
+    """
     record = desk.record
     desk.enter(Step.SWITCHING)
+    percent = share_out()
     workers.hand_over(desk)
-    _move(desk, SWITCH, record.live, record.candidate, record.version)
+    _move(desk, SWITCH, record.live, record.candidate, record.version, percent)
     desk.enter(Step.WATCHING)
 
 
@@ -105,13 +109,16 @@ def rehearse_back(desk: Desk) -> None:
     _move(desk, REHEARSE_BACK, record.candidate, record.live, record.live_version)
 
 
-def _move(desk: Desk, name: str, before: Colour | None, after: Colour | None, version: str) -> None:
-    """Patch, and see it arrive; how long that took is noted. When one of several cannot be moved, none is."""
+def _move(desk: Desk, name: str, before: Colour | None, after: Colour | None, version: str, percent: int = 0) -> None:
+    """Patch, and see it arrive; how long that took is noted. When one of several cannot be moved, none is.
+
+    ``percent``: how much is at ``after`` already.
+    """
     deadline = Deadline(desk.settings.rollback_timeout)
     moved: list[Ref] = []
     with desk.steps.step(name) as step:
         try:
-            desk.traffic.move(before, after, moved.append)
+            desk.traffic.move(before, after, moved.append, percent)
         except TakenOverError:
             raise
         except HarnessError as error:

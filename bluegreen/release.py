@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bluegreen import clock, confirm, moves, recovery, rehearsal, standing
+from bluegreen import clock, confirm, moves, recovery, rehearsal, sharing, standing
 from bluegreen.access import Address
 from bluegreen.beginning import CANDIDATE, Beginning
 from bluegreen.clock import Deadline
@@ -123,8 +123,7 @@ class Release:
         try:
             if self.settings.rehearse:
                 self._rehearse()
-            self._mark(SWITCH)
-            moves.switch(self.desk)
+            moves.switch(self.desk, self._share_out)
         except TakenOverError:
             raise
         except HarnessError as error:
@@ -244,6 +243,7 @@ class Release:
             "durations_s": self.steps.durations_s(),
             "probe": result.to_json() if result is not None else None,
             "evidence": self.desk.evidence,
+            "shares": self.desk.shares,
             "rehearsal": rehearsal.account(self.desk, self._beginning.probe),
             "way_back_s": self._way_back_s(),
             "drain": self.desk.drain,
@@ -268,6 +268,12 @@ class Release:
         if back is None or not self._found_bad_s:
             return None
         return round(self.steps.began_s + back.started_s + back.duration_s - self._found_bad_s, 3)
+
+    def _share_out(self) -> int:
+        """Whatever TRAFFIC_STEPS asks for before all of it moves."""
+        percent = sharing.share_out(self.desk, self._beginning.probe, self._harm)
+        self._mark(SWITCH)
+        return percent
 
     def _rehearse(self) -> None:
         """Forward and back, and see that nobody felt it."""
@@ -361,9 +367,9 @@ class Release:
         names = [str(port.get("name") or port["port"]) for port in (found or {}).get("spec", {}).get("ports") or []]
         return {name: reach(name).url for name in dict.fromkeys(["http", *names]) if name != "https"}
 
-    def _harm(self, since: str) -> str | None:
+    def _harm(self, since: str, share: float = 1.0) -> str | None:
         probe = self._beginning.probe
-        return harm(probe.snapshot(), since) if probe is not None else None
+        return harm(probe.snapshot(), since, share) if probe is not None else None
 
     def _mark(self, name: str) -> None:
         if self._beginning.probe is not None:

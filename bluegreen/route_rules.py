@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bluegreen import ways
-from bluegreen.colour import Obj
+from bluegreen.colour import Colour, Obj
 from bluegreen.errors import CannotStartError
 from bluegreen.kube import Kube, NotFound
 from bluegreen.kube.kinds import RESOURCES
@@ -33,6 +33,8 @@ def require(kube: Kube, settings: Settings, wanted: list[Obj], *, settled: bool)
         if found is not None:
             live = LiveObject(ways.of(kind, plan.services, plan.service_selector, settings.namespace), found)
             live.found() if settled else live.way.parts(found)
+            for percent in settings.shares:  # weights of others beside it may not let it be divided like that
+                live.way.operations(found, ways.shared(Colour.BLUE, Colour.GREEN, percent))
             if not wanted:  # else what it leads to may not be there yet
                 _require_followed(live)
 

@@ -144,6 +144,21 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
     ),
     Setting(
+        "TRAFFIC_STEPS",
+        grammar.percents,
+        "",
+        "With SWITCH_BY=httproute: how many per cent of live traffic the candidate gets, step by step, for example "
+        "5 25 100; all at once where it is not set.",
+        "PERCENTS",
+    ),
+    Setting(
+        "TRAFFIC_STEP_WATCH",
+        grammar.seconds(0, 10),
+        "10",
+        "How long each of those steps but the last is watched, in seconds.",
+        _SECONDS,
+    ),
+    Setting(
         "HEALTH_CHECK_URL",
         grammar.health_url,
         "http://localhost:8080/api/v1/health/health",
@@ -639,6 +654,8 @@ class Settings:
     switch_by: str
     route_name: str
     route_url: str
+    traffic_steps: str
+    traffic_step_watch: float
     health_check_url: str
     health_check_timeout: float
     health_check_interval: float
@@ -760,6 +777,11 @@ class Settings:
     def route_names(self) -> tuple[str, ...]:
         """The routes by which users come in; none where Services alone are switched."""
         return tuple(self.route_name.split())
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """The percentages of live traffic that the candidate gets before all of it."""
+        return tuple(percent for percent in map(int, self.traffic_steps.split()) if percent < 100)
 
     @property
     def health_port(self) -> int:
@@ -924,6 +946,8 @@ def _check_together(
         _check_services(values["service_name"], values["extra_services"].split(), mistakes)
     if not {"SWITCH_BY", "ROUTE_NAME"} & refused:
         _check_routes(values["switch_by"], values["route_name"], mistakes)
+    if values["traffic_steps"] and not {"SWITCH_BY", "TRAFFIC_STEPS", "REHEARSE"} & refused:
+        _check_steps(values, mistakes)
     _check_image(values, refused, mistakes, required=image_required)
     if values["migration"] and (elsewhere := values["migration_job"] or values["migration_command"]):
         why = "MIGRATION is run by the release itself, so it cannot be done before."
@@ -956,6 +980,16 @@ def _check_routes(switch_by: str, names: str, mistakes: list[Mistake]) -> None:
     if switch_by == SELECTOR and names:
         why = "it names routes, and SWITCH_BY does not say of which kind."
         mistakes.append(Mistake("ROUTE_NAME", names, why, "Set SWITCH_BY=ingress or SWITCH_BY=httproute."))
+
+
+def _check_steps(values: dict[str, Any], mistakes: list[Mistake]) -> None:
+    """Steps need a route that can share traffic out, and are no steps after a rehearsal of the whole."""
+    if values["switch_by"] != "httproute":
+        why = f"SWITCH_BY is {values['switch_by']}, which moves all of live traffic at once."
+        mistakes.append(Mistake("TRAFFIC_STEPS", values["traffic_steps"], why, "Set SWITCH_BY=httproute."))
+    if values["rehearse"]:
+        why = "REHEARSE moves all of live traffic to the candidate before the first step."
+        mistakes.append(Mistake("TRAFFIC_STEPS", values["traffic_steps"], why, "Leave one of the two out."))
 
 
 def _check_image(values: dict[str, Any], refused: set[str], mistakes: list[Mistake], *, required: bool) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -186,17 +186,19 @@ def summarise(
 
 @dataclass(frozen=True)
 class Felt:
-    """What users felt in a part of a release."""
+    """What users felt in a part of a release; ``by_version``: good answers by the version stated."""
 
     requests: int
     failed: int
     longest_gap_ms: float
+    by_version: dict[str, int] = field(default_factory=dict)
 
 
 def felt(answers: Iterable[Answer], from_s: float, until_s: float) -> Felt:
     """What was felt of the requests due between two moments of the monotonic clock."""
     inside = sorted((a for a in answers if from_s <= a.at_s < until_s), key=lambda answer: answer.at_s)
-    return Felt(len(inside), sum(not a.ok for a in inside), round(_longest_gap_s(inside) * 1000, 1))
+    by_version = dict(Counter(answer.version for answer in inside if answer.ok))
+    return Felt(len(inside), sum(not a.ok for a in inside), round(_longest_gap_s(inside) * 1000, 1), by_version)
 
 
 def percentile(sorted_ms: Sequence[float], share: float) -> float | None:

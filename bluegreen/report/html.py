@@ -18,7 +18,7 @@ from bluegreen.report.probe_part import probe_part
 def summary_html(record: Record) -> str:
     """Verdict, facts, stages, what users felt, load, steps and patches. Never raises: a report must come about."""
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    parts = (_banner, _facts, _stages, _rehearsal, probe_part, load_part, compare_part, _steps, _patches)
+    parts = (_banner, _facts, _stages, _rehearsal, _shares, probe_part, load_part, compare_part, _steps, _patches)
     return f'<style>{style}</style><div class="bg">{"".join(_drawn(part, record) for part in parts)}</div>'
 
 
@@ -110,6 +110,12 @@ def _rehearsal(record: Record) -> str:
     """The moves of a rehearsed switch."""
     rows = "".join(f"<tr><td>{escape(way)}</td><td>{escape(said)}</td></tr>" for way, said in words.rehearsed(record))
     return f'<h2>Rehearsed switch</h2><table class="bg-table">{rows}</table>' if rows else ""
+
+
+def _shares(record: Record) -> str:
+    """The steps of a switch in steps."""
+    rows = "".join(f"<tr><td>{escape(share)}</td><td>{escape(said)}</td></tr>" for share, said in words.shared(record))
+    return f'<h2>Switch in steps</h2><table class="bg-table">{rows}</table>' if rows else ""
 
 
 def _steps(record: Record) -> str:

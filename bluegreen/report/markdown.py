@@ -27,6 +27,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield "\n## Close to a limit\n"
         yield from (f"- {_cell(stage)}: {_cell(said)}" for stage, said in close)
     yield from _rehearsal(record)
+    yield from _shares(record)
     yield from _probe(record.get("probe") or {})
     yield from _load(record.get("load") or {})
     yield from _patches(record.get("patches") or [])
@@ -51,6 +52,13 @@ def _rehearsal(record: Mapping[str, Any]) -> Iterator[str]:
     if legs:
         yield "\n## Rehearsed switch\n\n| Way | Measured |\n|---|---|"
         yield from (f"| {_cell(way)} | {_cell(said)} |" for way, said in legs)
+
+
+def _shares(record: Mapping[str, Any]) -> Iterator[str]:
+    steps = words.shared(record)
+    if steps:
+        yield "\n## Switch in steps\n\n| Share | Measured |\n|---|---|"
+        yield from (f"| {_cell(share)} | {_cell(said)} |" for share, said in steps)
 
 
 def _probe(probe: Mapping[str, Any]) -> Iterator[str]:

@@ -71,6 +71,17 @@ def probe_sentence(probe: Mapping[str, Any]) -> str:
     )
 
 
+def shared(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each step of a switch in steps: the candidate's share, and in words what users felt and who answered them."""
+    return [(f"{step['percent']} % to {record.get('candidate')}", _share(step)) for step in record.get("shares") or []]
+
+
+def _share(step: Mapping[str, Any]) -> str:
+    by = ", ".join(f"{number:,} by {version or 'no version'}" for version, number in sorted(step["by_version"].items()))
+    felt = f"{step['failed']:,} of {step['requests']:,} requests failed"
+    return f"{felt}, longest gap {milliseconds(step['longest_gap_ms'])}{f'; answered {by}' if by else ''}"
+
+
 def rehearsed(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each move of a rehearsed switch: its way, and in words what was measured."""
     return [
