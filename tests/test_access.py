@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from bluegreen import access, environment, manifests
+from bluegreen import access, environment, manifests, portforward
 from bluegreen.access import CLUSTER, LOAD_BALANCER, NODE_PORT, PORT_FORWARD, Access, Address
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, TimeoutExpiredError
@@ -412,6 +412,21 @@ def test_a_pod_that_is_gone_is_passed_over(echo: int) -> None:
         for _ in range(4):
             assert exchange(live, b"whoever is there") == b"whoever is there"
         assert {"p 8080", "q 8080"} <= set(server.asked)
+        found.close()
+        kube.close()
+
+
+def test_a_forward_goes_on_when_the_service_is_looked_at_again(echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portforward, "LOOK_AGAIN_S", 0.05)
+    with ForwardingApi(echo) as url:
+        kube = kube_for(url)
+        found = Access(kube, settings())
+        live = found.live()
+        deadline = Deadline(10)
+        before = kube.transport.requests
+        while kube.transport.requests < before + 9:  # three times: the Service, its slices, their watch
+            assert exchange(live, b"still here") == b"still here"
+            assert not deadline.expired
         found.close()
         kube.close()
 

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import yaml
 
-from bluegreen.cli.arguments import parser
 from bluegreen.settings import SETTINGS
 from bluegreen.verdict import EXIT_CODES
 from tests.pages import block, blocks
@@ -106,19 +105,6 @@ def test_gitlabs_jobs_are_whole() -> None:
         assert set(job["variables"]) <= {setting.name for setting in SETTINGS}
     assert jobs["release"]["resource_group"], "one at a time"
     assert jobs["release"]["artifacts"]["when"] == "always"
-
-
-def commands(text: str) -> list[list[str]]:
-    """Every ``bluegreen …`` of a text, without what comes before and after it."""
-    return [found.split() for found in re.findall(r"\bbluegreen ((?:[a-z]+)(?: --[a-z-]+)*)", text)]
-
-
-def test_every_command_of_the_page_is_one() -> None:
-    found = [words for text in blocks(PAGE) for words in commands(text) if words[0] != "harness"]
-    assert ["recover"] in found
-    assert ["approve", "--wait"] in found
-    for words in found:
-        parser().parse_args(words)
 
 
 def test_every_exit_code_that_is_branched_on_is_one() -> None:
