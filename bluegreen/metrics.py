@@ -73,7 +73,12 @@ def parse(text: str) -> Exposition:
     try:
         for found in text_string_to_metric_families(text):
             samples = tuple(Sample(sample.name, sample.labels, sample.value) for sample in found.samples)
-            families[found.name] = Family(found.name, found.type, samples)
+            known = families.get(found.name)  # a family in two pieces is one; whether that is well formed the gate says
+            families[found.name] = (
+                Family(known.name, known.type, known.samples + samples)
+                if known
+                else Family(found.name, found.type, samples)
+            )
     except (ValueError, KeyError, IndexError) as error:
         raise MetricsError(f"The metrics are not in the Prometheus text format: {error}.") from None
     return Exposition(families)

@@ -115,9 +115,13 @@ def pod(
     """The pod that asks. Its labels are its own: no Service selects it, and it counts to no colour.
 
     ``like``: the specification of the application's pods. It is pulled, placed and confined as they are, or a private
-    registry, or a namespace's rules, would keep it out.
+    registry, or a namespace's rules, would keep it out; and it looks up names where they do.
     """
     kept = {key: like[key] for key in AS_THE_APPLICATION if key in like} if like else {}
+    if (
+        like and like.get("dnsPolicy", "Default") != "Default"
+    ):  # who looks up nothing of the cluster's is left out of it
+        kept |= {key: like[key] for key in ("dnsPolicy", "dnsConfig") if key in like}
     confined = ((like or {}).get("containers") or [{}])[0].get("securityContext")
     labels = {"app": f"{app_name}-network-test", **({RELEASE_LABEL: release} if release else {})}
     return {

@@ -7,14 +7,14 @@ sentences. A stage's tests put the two together::
     require(gate.replicas(deployment, wanted=3) + gate.pods_ready(pods, wanted=3))
 """
 
-from bluegreen.gate.application import Answer, found_nothing, healthy, succeeded, version
+from bluegreen.gate.application import Answer, found_nothing, head, healthy, succeeded, version
 from bluegreen.gate.check import Check, CheckError, NoEvidenceError, require
 from bluegreen.gate.compared import compared, same_content
 from bluegreen.gate.configuration import own_configuration
 from bluegreen.gate.load_limits import hopeless, load
 from bluegreen.gate.measured_load import Look, errors_counted, restarts_unchanged, well_throughout
 from bluegreen.gate.mesh import sidecars
-from bluegreen.gate.monitoring import counted, families, histograms, no_server_errors, scrape_annotations
+from bluegreen.gate.monitoring import counted, families, histograms, no_server_errors, scrape_annotations, well_formed
 from bluegreen.gate.network import admitted, answered, endpoints, kept_open, reached_every_pod, resolves
 from bluegreen.gate.objects import (
     autoscaler,
@@ -50,6 +50,7 @@ __all__ = [
     "errors_counted",
     "families",
     "found_nothing",
+    "head",
     "healthy",
     "histograms",
     "hopeless",
@@ -78,6 +79,7 @@ __all__ = [
     "succeeded",
     "usage",
     "version",
+    "well_formed",
     "well_throughout",
     "within",
 ]

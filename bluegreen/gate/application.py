@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from bluegreen.gate.check import Check
 
+NOT_IMPLEMENTED = 501  # what RFC 9110 has a server say that knows no such method
+
 HEALTHY_WORDS = frozenset({"healthy", "ok", "up", "pass", "passing", "alive", "live", "ready", "green"})
 """What a health answer may say of itself; any other word is a failure, whatever the status."""
 
@@ -24,12 +26,15 @@ class _Response(Protocol):
     @property
     def text(self) -> str: ...
 
+    @property
+    def content(self) -> bytes: ...
+
 
 @dataclass(frozen=True)
 class Answer:
     """One HTTP answer. ``where``: who was asked for what, as a sentence names it; header names in lower case.
 
-    ``problem``: why there is none; then the status is 0.
+    ``problem``: why there is none; then the status is 0. ``garbled``: its bytes are no UTF-8, as JSON's must be.
     """
 
     where: str
@@ -37,12 +42,13 @@ class Answer:
     headers: Mapping[str, str]
     text: str
     problem: str = ""
+    garbled: bool = False
 
     @staticmethod
     def of(response: _Response, where: str) -> Answer:
         """The answer that an HTTP client's response is."""
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(where, response.status_code, headers, response.text)
+        return Answer(where, response.status_code, headers, response.text, garbled=not _is_utf8(response.content))
 
     @staticmethod
     def missing(where: str, problem: str) -> Answer:
@@ -51,9 +57,11 @@ class Answer:
 
     @property
     def document(self) -> Any:
-        """The body read as JSON; None when it is none."""
+        """The body read as JSON, as strictly as browsers read it; None when it is none."""
+        if self.garbled:
+            return None
         try:
-            return json.loads(self.text)
+            return json.loads(self.text, parse_constant=_no_json)
         except ValueError:
             return None
 
@@ -86,6 +94,15 @@ def succeeded(answer: Answer, in_json: bool = True) -> list[Check]:
         otherwise = f"{answer.where} answered no JSON but {_excerpt(answer)}."
         checks.append(Check.that(f"{answer.where}: body", is_json, _excerpt(answer), "JSON", otherwise))
     return checks
+
+
+def head(answer: Answer) -> list[Check]:
+    """HEAD, which load balancers and monitors send, is answered, and by no fault of the server; it may be refused."""
+    if answer.problem:
+        return [_status(answer, 200)]
+    fine = answer.status < 500 or answer.status == NOT_IMPLEMENTED
+    otherwise = f"{answer.where}: status is {answer.status}, and GET is answered well."
+    return [Check.that(f"{answer.where}: status", fine, answer.status, "below 500", otherwise)]
 
 
 def found_nothing(answer: Answer) -> list[Check]:
@@ -125,6 +142,19 @@ def _stated_health(answer: Answer) -> str:
         return str(document.get("status", "")).strip().lower()
     word = str(document if isinstance(document, str) else answer.text).strip().lower()
     return word if word.isalpha() else ""
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _no_json(constant: str) -> None:
+    """NaN and the infinities, which Python takes and RFC 8259 does not."""
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _excerpt(answer: Answer) -> str:

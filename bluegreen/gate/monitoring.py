@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bluegreen.gate.check import Check
-from bluegreen.metrics import Exposition, delta, histogram_problems
+from bluegreen.metrics import Exposition, Family, delta, histogram_problems
 
 Obj = Mapping[str, Any]
 
@@ -37,6 +37,28 @@ def _family(found: Exposition, name: str, type_: str, where: str) -> Check:
     if family is None:
         return Check(f"{where}: {name}", False, "not there", type_, f"{where} has no metric {name}.")
     return Check.equal(f"{where}: type of {name}", family.type, type_)
+
+
+def well_formed(found: Exposition, wanted: Mapping[str, str], where: str) -> list[Check]:
+    """No sample is there twice, and no counter is below zero or no number: a Prometheus would store nonsense."""
+    checks = []
+    for family in filter(None, map(found.family, wanted)):
+        wrong = _nonsense(family)
+        checks.append(Check.that(f"{where}: {family.name}", not wrong, wrong, "sound", f"{where}: {wrong}."))
+    return checks
+
+
+def _nonsense(family: Family) -> str:
+    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    for sample in family.samples:
+        key = (sample.name, tuple(sorted(sample.labels.items())))
+        shown = sample.name + ("{" + ",".join(f'{name}="{value}"' for name, value in key[1]) + "}" if key[1] else "")
+        if key in seen:
+            return f"{shown} is there twice"
+        if family.type in ("counter", "histogram") and not sample.value >= 0 and not sample.name.endswith("_sum"):
+            return f"{shown} is {sample.value:g}, which is below zero or no number"
+        seen.add(key)
+    return ""
 
 
 def histograms(found: Exposition, wanted: Mapping[str, str], where: str) -> list[Check]:

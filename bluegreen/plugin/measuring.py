@@ -52,12 +52,12 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def ask(client: httpx.Client, path: str, where: str) -> gate.Answer:
+def ask(client: httpx.Client, path: str, where: str, method: str = "GET") -> gate.Answer:
     """Ask once; an answer that does not come, or not whole, is an answer too: one with a problem."""
     import httpx
 
     try:
-        return gate.Answer.of(client.get(path), where)
+        return gate.Answer.of(client.request(method, path), where)
     except httpx.HTTPError as error:
         return gate.Answer.missing(where, f"{type(error).__name__} {error}".strip())
 

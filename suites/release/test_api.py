@@ -35,12 +35,18 @@ def test_an_unknown_path_is_not_found(preview: httpx.Client, target: Target) -> 
     gate.require(gate.found_nothing(get(preview, UNKNOWN_PATH, f"Service {target.release.preview_name}")))
 
 
+def test_head_is_no_fault(preview: httpx.Client, settings: Settings, target: Target) -> None:
+    path = settings.api_paths.split()[0]
+    gate.require(gate.head(ask(preview, path, f"Service {target.release.preview_name} HEAD {path}", method="HEAD")))
+
+
 def test_every_pod_answers_with_the_version_of_the_candidate(target: Target, settings: Settings, note: Any) -> None:
     checks = target.proof_of_origin()  # for an application that states no version, what stands behind is the proof
     for pod in target.pods():
         with target.pod_client(pod) as client:
             for path in settings.api_paths.split():
                 answer = get(client, path, f"Pod {pod['metadata']['name']}")
+                checks += gate.succeeded(answer)
                 checks += gate.version(answer, settings.version_header, target.release.version)
     note("checks", len(checks))
     gate.require(checks)

@@ -27,6 +27,7 @@ def test_every_pods_metrics_have_the_right_types(target: Target, settings: Setti
     for pod in target.pods():
         found, where = target.scrape(pod), f"Pod {pod['metadata']['name']}"
         checks += [*gate.families(found, wanted, where), *gate.histograms(found, wanted, where)]
+        checks += gate.well_formed(found, wanted, where)
     note("metrics", len(wanted))
     gate.require(checks)
 

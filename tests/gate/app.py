@@ -7,6 +7,7 @@ see, for faults that only one of them has.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,9 +184,18 @@ class BurnsMemory(Bad):
 
 # -- the API -----------------------------------------------------------------------------------------------------------
 class Status(Bad):
-    """API requests are answered with a status; ``only=1``: one path alone."""
+    """API requests are answered with a status; ``only=1``: one path alone; ``one=1``: on one pod alone; ``head=1``:
+    HEAD requests alone; ``post=1``: requests that change something alone."""
+
+    def __init__(self, start_limit_s: float, **numbers: float) -> None:
+        super().__init__(start_limit_s, **numbers)
+        self.mine = not self.number("one", 0) or self.chosen("status")
 
     async def late(self, request: Request, response: Response) -> Response:
+        if not self.mine or (self.number("head", 0) and request.method != "HEAD"):
+            return response
+        if self.number("post", 0) and request.method != "POST":
+            return response
         wanted = request.path == "/api/v1/capabilities" if self.number("only", 0) else is_api(request.path)
         return json_response({"error": "no"}, int(self.number("status", 500))) if wanted else response
 
@@ -204,6 +215,33 @@ class Body(Bad):
         if self.number("version", 0):
             return replace(response, body=json.dumps({**json.loads(response.body), "version": "v0.9.9"}).encode())
         return replace(response, body=json.dumps({"capabilities": [], "version": self.app.version}).encode())
+
+
+class Wire(Bad):
+    """API answers that a client cannot take as they are, named by the number that is set: ``gzip``: called compressed
+    and cut short; ``long``, ``short``: a Content-Length that is not the body's; ``huge``: a header of 70 kB; ``loop``:
+    a redirect to itself; ``nan``: JSON with a NaN; ``latin``: JSON that is no UTF-8."""
+
+    async def late(self, request: Request, response: Response) -> Response:
+        if not is_api(request.path) or response.status != 200:
+            return response
+        if self.number("loop", 0):
+            return Response(302, headers={"Location": request.path})
+        if self.number("huge", 0):
+            return replace(response, headers={"X-Trace": "t" * 70_000})
+        if self.number("nan", 0):
+            return replace(response, body=response.body.replace(b"{", b'{"score": NaN, ', 1))
+        if self.number("latin", 0):
+            return replace(response, body=response.body.replace(b"{", b'{"name": "Ren\xe9", ', 1))
+        if self.number("gzip", 0):
+            return replace(response, body=gzip.compress(response.body)[:-12], headers={"Content-Encoding": "gzip"})
+        length = len(response.body) + (500 if self.number("long", 0) else -5)
+        headers = {"Content-Type": "application/json", "Content-Length": str(length)}
+        return Response(200, headers=headers, upgrade=partial(self._write, response.body))
+
+    async def _write(self, body: bytes, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(body)
+        await writer.drain()
 
 
 class Truncated(Bad):
@@ -315,7 +353,7 @@ class FallsOver(Bad):
     async def early(self, request: Request) -> Response | None:
         if not is_api(request.path):
             return None
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         over = self.app.http.in_flight > self.number("users", 50)
         return json_response({"error": "too many"}, 503) if over else None
 
@@ -404,7 +442,18 @@ def _crooked(response: Response, _: int) -> Response:
     return replace(response, body=("\n".join(lines) + "\n").encode())
 
 
+def _twice(response: Response, _: int) -> Response:
+    line = next(one for one in response.body.splitlines() if one.startswith(b"gremlinsai_active_conversations "))
+    return replace(response, body=response.body + line + b"\n")
+
+
+def _negative(response: Response, _: int) -> Response:
+    return _counter(response, -5)
+
+
 WAYS = {
+    "twice": _twice,
+    "negative": _negative,
     "missing": _missing,
     "unparsable": _unparsable,
     "html": _html,
@@ -458,6 +507,7 @@ BADS: dict[str, type[Bad]] = {
     "burns-memory": BurnsMemory,
     "status": Status,
     "body": Body,
+    "wire": Wire,
     "truncated": Truncated,
     "hangs": Hangs,
     "other-version": OtherVersion,

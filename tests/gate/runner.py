@@ -59,7 +59,14 @@ def run(case: Case, serving: Serving) -> Caught:
     """Release a case and hold its end against the catalogue."""
     app = serving.app
     began_s = clock.now_s()
-    more = {**SETTINGS, **case.settings, **_manifests(case, app.folder), **_thresholds(case, app.folder)}
+    more = {
+        **SETTINGS,
+        "TMPDIR": str(app.folder / "tmp"),
+        **case.settings,
+        **_manifests(case, app.folder),
+        **_thresholds(case, app.folder),
+    }
+    (app.folder / "tmp").mkdir(exist_ok=True)
     (app.folder / "reports" / "latest").unlink(missing_ok=True)  # whoever wrote none has said nothing
     process = app.start(DOCKER_IMAGE=case.image or registered(app, case.id, case.bad), **more)
     over = Deadline(TIMEOUT_S)
