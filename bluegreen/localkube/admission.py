@@ -80,6 +80,9 @@ def prepare_pod(store: Store, namespace: str, name: str, pod: Obj) -> None:
     _give_account(store, namespace, name, spec)
     priorities.give(store, name, spec)
     _tolerate(spec)
+    if spec.get("overhead"):
+        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+        raise forbidden("pods", "", name, why)
     if spec.get("runtimeClassName"):  # there are none to choose from
         raise forbidden("pods", "", name, f'pod rejected: RuntimeClass "{spec["runtimeClassName"]}" not found')
 

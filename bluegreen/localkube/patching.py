@@ -129,4 +129,4 @@ def refuse_other_uid(kind: Kind, live: Obj, new: Obj) -> None:
     uid = new["metadata"].get("uid") or live["metadata"]["uid"]
     if uid != live["metadata"]["uid"]:
         cause = Cause("metadata.uid", "FieldValueInvalid", f'Invalid value: "{uid}": field is immutable')
-        raise invalid(kind.kind, kind.group, live["metadata"]["name"], [cause])
+        raise invalid(kind.kind, kind.group, live["metadata"]["name"], [cause, cause])  # by strategy and registry

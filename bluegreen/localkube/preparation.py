@@ -40,6 +40,8 @@ def for_create(kind: Kind, obj: Obj) -> None:
     meta = obj["metadata"]
     if kind.key == "LimitRange" and not (meta.get("name") or meta.get("generateName")):
         meta["name"] = str(uuid.uuid4())  # the one kind that needs no name
+    if kind.key == "Pod" and (obj.get("spec") or {}).get("terminationGracePeriodSeconds", 0) < 0:
+        obj["spec"]["terminationGracePeriodSeconds"] = 1  # what a negative one means
     if kind.key == "Pod" and (obj.get("spec") or {}).get("schedulingGates"):
         obj["status"] = {"conditions": [dict(_GATED)]}
 

@@ -167,9 +167,9 @@ class Registry:
             defaults.apply_status_defaults(kind, new)
         else:
             defaults.apply_defaults(kind, new)
-        new = preparation.for_update(kind, live, new, subresource)
         if kind.key == "Pod" and not subresource:
             builtin.prepare_pod_update(new, live)
+        new = preparation.for_update(kind, live, new, subresource)
         if not write.applied:
             new = patches.track(kind.schema, live, new, manager=write.manager, subresource=subresource)
         causes = metadata.check_update(live, new)

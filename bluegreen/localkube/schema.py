@@ -152,6 +152,11 @@ def _text() -> dict[str, dict[str, str]]:
     return text
 
 
+def text(name: str) -> dict[str, str]:
+    """What is said of a definition's fields, by field; of itself under ""."""
+    return _text()[name]
+
+
 @cache
 def _enums() -> dict[str, dict[str, tuple[list[str], str]]]:
     found: dict[str, dict[str, tuple[list[str], str]]] = orjson.loads((_HERE / "schema_enums.json").read_bytes())[

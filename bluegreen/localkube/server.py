@@ -26,7 +26,7 @@ from bluegreen.localkube.http import answers, bodies, disturbed, impersonation, 
 from bluegreen.localkube.http.calls import Call
 from bluegreen.localkube.http.connections import Connection, Connections
 from bluegreen.localkube.http.measured import MEASURED
-from bluegreen.localkube.http.paths import Target
+from bluegreen.localkube.http.paths import Target, unknown_resource
 from bluegreen.localkube.http.subresources import SUBRESOURCES
 from bluegreen.localkube.rbac import Attributes, User
 from bluegreen.localkube.registry import Registry
@@ -189,7 +189,7 @@ class ApiServer:
         audit.note(user, request.method.lower(), None)
         self._require(user, Attributes(request.method.lower(), path=path))
         if request.method != "GET":
-            return answers.text("404 page not found\n", 404)
+            return self._nothing(path)
         accept, served = request.headers.get("Accept", ""), self._kinds.served
         found = discovery.answer(path, accept, served)
         if found is not None:
@@ -199,6 +199,14 @@ class ApiServer:
         if described is not None:
             body, content_type = described
             return web.Response(body=body, headers={"Content-Type": content_type})
+        return self._nothing(path)
+
+    def _nothing(self, path: str) -> web.StreamResponse:
+        """404: of a group that is served the API says so, of everything else the server beneath it."""
+        parts = path.strip("/").split("/")
+        groups = {group for group, _ in self._kinds.group_versions}
+        if (parts[0] == "api" and len(parts) > 1) or (parts[0] == "apis" and len(parts) > 2 and parts[1] in groups):
+            raise unknown_resource()
         return answers.text("404 page not found\n", 404)
 
     async def _answer_target(

@@ -5,10 +5,14 @@ Comes in: objects. Goes out: a ``meta.k8s.io/v1`` Table. It never reads the stor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-from bluegreen.localkube import cells
+import orjson
+
+from bluegreen.localkube import cells, schema
 from bluegreen.localkube.custom import columns as custom_columns
 from bluegreen.localkube.kinds import Kind, Obj
 from bluegreen.localkube.pod_cells import pod, row_conditions
@@ -103,17 +107,32 @@ def definitions(kind: Kind) -> list[Obj]:
     """The columns of a kind."""
     if kind.custom:
         return custom_columns.definitions(kind.custom.columns)
-    return [_definition(word) for word in PRINTERS.get(kind.key, _OTHER).columns]
+    text = _text().get(kind.key) or _described_by_metadata()
+    return [_definition(word, text) for word in PRINTERS.get(kind.key, _OTHER).columns]
 
 
-def _definition(word: str) -> Obj:
+@cache
+def _text() -> dict[str, dict[str, str]]:
+    """What kube-apiserver says of each column, by kind (see ``generate_columns.go``)."""
+    found: dict[str, dict[str, str]] = orjson.loads(Path(__file__).with_name("column_text.json").read_bytes())
+    return found
+
+
+@cache
+def _described_by_metadata() -> dict[str, str]:
+    text = schema.text("meta.v1.ObjectMeta")
+    return {"Name": text["name"], "Created At": text["creationTimestamp"]}
+
+
+def _definition(word: str, text: Mapping[str, str]) -> Obj:
     name = word.lstrip(_WIDE + _INTEGER + _BOOLEAN)
     type_ = "integer" if _INTEGER in word else "boolean" if _BOOLEAN in word else "string"
+    type_ = "date" if name == "Created At" else type_
     return {
         "name": name,
         "type": type_,
         "format": "name" if name == "Name" else "",
-        "description": "",
+        "description": text.get(name, ""),
         "priority": 1 if word.startswith(_WIDE) else 0,
     }
 

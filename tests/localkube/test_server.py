@@ -428,7 +428,8 @@ def test_a_pod_is_bound_once(api: httpx.Client) -> None:
 
 def test_without_a_kubelet_pods_say_nothing(api: httpx.Client) -> None:
     pods = "/api/v1/namespaces/default/pods"
-    api.post(pods, json={"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}})
+    body = {"metadata": {"name": "p"}, "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "x:1"}]}}
+    api.post(pods, json=body)
     assert api.get(f"{pods}/p/log").status_code == 503
 
 

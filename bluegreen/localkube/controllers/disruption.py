@@ -265,11 +265,9 @@ def evict(registry: Registry, namespace: str, name: str, options: Obj | None = N
 def _mark_as_target(pod: Obj) -> None:
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
     if find(conditions, "DisruptionTarget") is None:
-        generation = pod["metadata"].get("generation")
         conditions.append(
             {
                 "type": "DisruptionTarget",
-                **({"observedGeneration": generation} if generation else {}),
                 "status": "True",
                 "lastProbeTime": None,
                 "lastTransitionTime": clock.timestamp(),

@@ -74,6 +74,7 @@ def pod_spec(spec: Obj) -> None:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for name in CONTAINER_LISTS:
         for container in spec.get(name) or ():
+            _drop_disabled(container, first=name == "initContainers")
             _container(container)
     for volume in spec.get("volumes") or ():
         _volume(volume)
@@ -87,6 +88,16 @@ def resource_list(resources: Obj) -> None:
         if quantity[-1] in "nu":
             nano = quantities.parse(quantity)
             resources[name] = quantities.written(-(-nano // _MILLI) * _MILLI, quantities.form_of(quantity))
+
+
+def _drop_disabled(container: Obj, *, first: bool) -> None:
+    """Take out what features of Kubernetes 1.34 that are off by default would have meant (dropDisabledFields)."""
+    if container.get("restartPolicy") != "Always" or not first:
+        container.pop("restartPolicy", None)
+    container.pop("restartPolicyRules", None)
+    lifecycle = container.get("lifecycle")
+    if lifecycle and lifecycle.pop("stopSignal", None) and not lifecycle:
+        del container["lifecycle"]
 
 
 def _container(container: Obj) -> None:
@@ -175,6 +186,8 @@ def _volume_items(name: str, source: Obj) -> None:
 
 def qos_class(spec: Obj) -> str:
     """Guaranteed, Burstable or BestEffort, by the requests and limits for CPU and memory of all containers."""
+    if spec.get("resources"):  # of the pod as a whole: they say it alone
+        return qos_class({"containers": [{"resources": spec["resources"]}]})
     guaranteed, anything = True, False
     for name in ("containers", "initContainers"):
         for container in spec.get(name) or ():

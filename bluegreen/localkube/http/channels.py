@@ -98,6 +98,9 @@ async def portforward(call: Call) -> web.StreamResponse:
 
 # -- the handshake -----------------------------------------------------------------------------------------------
 def _require_upgrade(call: Call) -> None:
+    pod = call.registry.get(call.kind, call.target.namespace, call.target.name)
+    if not pod["spec"].get("nodeName"):
+        raise bad_request(f"pod {call.target.name} does not have a host assigned")
     if call.request.headers.get("Upgrade", "").lower() not in ("websocket", spdy_upgrade.NAME.lower()):
         raise bad_request("Upgrade request required")
 

@@ -13,6 +13,7 @@ from bluegreen import clock
 from bluegreen.localkube.go_formats import wrong_time
 from bluegreen.localkube.http import options
 from bluegreen.localkube.http.calls import Call
+from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.kubelet.logs import LogOptions, moment
 from bluegreen.localkube.status import ApiError, Cause, bad_request, invalid
 
@@ -72,7 +73,7 @@ def log_options(query: options.Query, pod: str) -> LogOptions:
     causes = []
     if since_s is not None and since_time:
         why = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
-        causes.append(Cause("", "FieldValueForbidden", why))
+        causes.append(Cause("[]", "FieldValueForbidden", why))  # as Kubernetes prints a path of nothing
     if since_s is not None and since_s < 1:
         causes.append(Cause("sinceSeconds", "FieldValueInvalid", f"Invalid value: {since_s}: must be greater than 0"))
     if causes:
@@ -100,10 +101,18 @@ def _since(since_s: int | None, since_time: str) -> str:
         raise bad_request(f'parsing time "{since_time}": {error}') from error
 
 
+def _waits(spec: Obj, container: str) -> bool:
+    """Whether a pod has no node yet, and the container that is asked for."""
+    names = [each["name"] for key in ("containers", "initContainers") for each in spec.get(key) or ()]
+    return not spec.get("nodeName") and (container in names or (not container and len(spec["containers"]) == 1))
+
+
 async def log(call: Call) -> web.StreamResponse:
     """GET pods/NAME/log."""
     target = call.target
     asked = log_options(call.query, target.name)
+    if _waits(call.registry.get(call.kind, target.namespace, target.name)["spec"], call.query.get("container", "")):
+        return web.Response(status=204)  # there is no kubelet to ask
     text = door(call).logs(target.namespace, target.name, call.query.get("container", ""), asked)
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     response.enable_chunked_encoding()

@@ -27,6 +27,8 @@ async def binding(call: Call) -> web.StreamResponse:
     """POST pods/NAME/binding: put the pod on a node."""
     asked = options.write_options("create", call.query, call.user_agent)
     request = await call.read_object(asked.validation)
+    if (request.get("metadata") or {}).get("name") != call.target.name:
+        raise bad_request("name in URL does not match name in Binding object")
     node = (request.get("target") or {}).get("name") or ""
     pod = call.registry.get(call.kind, call.target.namespace, call.target.name)
     if not node:

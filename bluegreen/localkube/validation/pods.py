@@ -27,6 +27,7 @@ RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 MAX_SECONDS = 2**31 - 1
 _MOST_SEARCHES, _LONGEST_SEARCHES = 32, 2048
+_MIRROR = "kubernetes.io/config.mirror"
 _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
@@ -45,10 +46,18 @@ def metadata_and_spec(pod: Obj) -> Causes:
     """What holds for new and for changed pods."""
     spec = pod["spec"]
     causes = _annotations(pod["metadata"].get("annotations"), "metadata.annotations")
+    causes += _mirror(pod, "metadata.annotations")
     causes += pod_spec(spec, "spec", is_pod=True)
     for name in ("containers", "initContainers"):
         causes += image_spaces(spec.get(name) or (), f"spec.{name}")
     return causes
+
+
+def _mirror(pod: Obj, path: str) -> Causes:
+    given = pod["metadata"].get("annotations") or {}
+    if _MIRROR not in given or pod["spec"].get("nodeName"):
+        return []
+    return [invalid(f"{path}[{_MIRROR}]", given[_MIRROR], "must set spec.nodeName if mirror pod annotation is set")]
 
 
 def _annotations(given: Obj | None, path: str) -> Causes:
