@@ -55,6 +55,8 @@ def old_sizes(old: Sequence[Size], new: Size, replicas: int, unavailable: int) -
     removable = total - min_available - (new.replicas - new.available)
     if removable <= 0:
         return {}
+    if any(size.available > size.replicas for size in old):
+        return {}  # just scaled, and not counted since: what is available now is not known
     sizes = {size.name: size.replicas for size in old}
     _drop_unhealthy(old, sizes, removable)
     spare = new.available + sum(size.available for size in old) - min_available

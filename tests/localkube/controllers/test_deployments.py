@@ -143,6 +143,17 @@ def test_scaling_in_mid_roll_out_shares_out(cluster: Cluster) -> None:
     assert sizes(cluster) == {"1": 15, "2": 10}  # 25 = 20 and a quarter, in the ratio there was
 
 
+def test_shrinking_in_mid_roll_out_keeps_what_must_be_available(cluster: Cluster) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}}
+    cluster.create("Deployment", deployment(replicas=10, strategy=rolling))
+    cluster.pods.ready = False
+    set_image(cluster, "app:2")
+    assert sizes(cluster) == {"1": 8, "2": 5}
+    cluster.merge("Deployment", "web", {"spec": {"replicas": 5}})
+    assert sizes(cluster) == {"1": 3, "2": 5}  # as Kubernetes' own controllers end up
+    assert cluster.get("Deployment", "web")["status"]["availableReplicas"] == 3
+
+
 def test_paused_it_scales_but_does_not_roll(cluster: Cluster) -> None:
     cluster.create("Deployment", deployment())
     cluster.merge("Deployment", "web", {"spec": {"paused": True}})

@@ -34,6 +34,11 @@ def test_a_broken_new_set_does_not_cost_healthy_old_pods() -> None:
     assert old_sizes([Size("a", 8, 7)], Size("new", 5, 0), 10, 2) == {}
 
 
+def test_old_pods_that_were_not_counted_since_the_last_scale_are_left_alone() -> None:
+    assert old_sizes([Size("a", 5, 8)], Size("new", 3, 0), 5, 2) == {}
+    assert old_sizes([Size("a", 5, 5)], Size("new", 3, 0), 5, 2) == {"a": 3}
+
+
 sizes = st.integers(min_value=0, max_value=30)
 
 
