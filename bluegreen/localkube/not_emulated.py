@@ -30,8 +30,12 @@ NOT_EMULATED: tuple[Gap, ...] = (
     ),
     Gap(
         "Namespaces and details of a machine",
-        "hostPID, hostIPC, hostUsers, shareProcessNamespace, setHostnameAsFQDN, hostPort, mount propagation and "
-        "limits of ephemeral storage are stored, with a warning.",
+        "hostPID, hostIPC, hostUsers, shareProcessNamespace, setHostnameAsFQDN, hostPort, mount propagation, "
+        "limits of ephemeral storage, sizeLimit and medium of an emptyDir are stored, with a warning.",
+    ),
+    Gap(
+        "Limits of CPU and memory where no control groups may be made",
+        "memory is watched instead and CPU is not limited; the CPU limit of a pod as a whole holds for each container.",
     ),
     Gap("Dynamic resource allocation, Windows", "a pod that asks for claims or for Windows is refused."),
     Gap(

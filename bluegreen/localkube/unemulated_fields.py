@@ -58,6 +58,11 @@ MOUNT: tuple[Rule, ...] = (
     ("mountPropagation", lambda value: value not in (None, "None"), "stored: mounts of the container stay its own"),
     ("recursiveReadOnly", lambda value: value == "Enabled", "stored: only the volume itself is read-only"),
 )
+VOLUME: tuple[Rule, ...] = (
+    ("emptyDir.medium", lambda value: value == "Memory", "stored: its files lie on disk"),
+    ("emptyDir.sizeLimit", _asks, "stored: nobody measures what is written to disk"),
+)
+"""About each volume of a pod."""
 SERVICE: tuple[Rule, ...] = (
     ("externalIPs", _asks, "stored: nothing listens on addresses of others"),
     ("loadBalancerSourceRanges", _asks, "stored: every client is let in"),
@@ -129,6 +134,8 @@ def _count_rules(schema: Any) -> int:
 
 def _of_pod(spec: Obj, path: str) -> Iterator[str]:
     yield from _told(POD, spec, path)
+    for place, volume in enumerate(spec.get("volumes") or ()):
+        yield from _told(VOLUME, volume, f"{path}.volumes[{place}]")
     for key in ("initContainers", "containers", "ephemeralContainers"):
         for place, container in enumerate(spec.get(key) or ()):
             yield from _of_container(container, f"{path}.{key}[{place}]", own_ports=not spec.get("hostNetwork"))

@@ -43,6 +43,8 @@ POD_SPECS: list[tuple[Obj, str]] = [
     ({"hostUsers": False}, "hostUsers"),
     ({"shareProcessNamespace": True}, "shareProcessNamespace"),
     ({"setHostnameAsFQDN": True}, "setHostnameAsFQDN"),
+    ({"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]}, "volumes[0].emptyDir.sizeLimit"),
+    ({"volumes": [{"name": "v", "emptyDir": {"medium": "Memory"}}]}, "volumes[0].emptyDir.medium"),
     (context(sysctls=[{"name": "net.core.somaxconn", "value": "9"}]), "securityContext.sysctls"),
     (context(seccompProfile={"type": "RuntimeDefault"}), "securityContext.seccompProfile"),
     (context(appArmorProfile={"type": "RuntimeDefault"}), "securityContext.appArmorProfile"),
@@ -154,10 +156,12 @@ def test_all_of_them_are_listed_at_the_door() -> None:
               "mountPropagation": "mount propagation", "recursiveReadOnly": "mount propagation",
               "ephemeral-storage": "ephemeral storage", "readOnlyRootFilesystem": "read-only root", "protocol": "UDP",
               "add": "capabilities", "drop": "capabilities", "procMount": "privileged", "resourceClaims": "claims",
-              "name": "Windows"}  # fmt: skip
+              "name": "Windows", "targetContainerName": "shareProcessNamespace"}  # fmt: skip
     tables = unemulated_fields
-    rules = (*tables.POD, *tables.CONTAINER, *tables.PORT, *tables.MOUNT, *tables.SERVICE, *tables.SERVICE_PORT,
-             *tables.REFUSED)  # fmt: skip
+    rules = (
+        *(*tables.POD, *tables.CONTAINER, *tables.EPHEMERAL, *tables.VOLUME, *tables.PORT, *tables.MOUNT),
+        *(*tables.SERVICE, *tables.SERVICE_PORT, *tables.REFUSED),
+    )
     for path, _, _ in rules:
         last = path.rpartition(".")[2]
         assert spoken.get(last, last) in listed, path

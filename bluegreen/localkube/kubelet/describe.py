@@ -81,8 +81,14 @@ def _mounts(pod: PodRun, container: Obj, env: dict[str, str]) -> list[Mount]:
     return found + [mount for mount in pod.system_mounts() if mount.target not in taken]
 
 
+def limits_of(pod: Obj, container: Obj) -> dict[str, Any]:
+    """A container's limits; where it has none of its own, the pod's as a whole bound it, as the kubelet has it."""
+    whole = (pod["spec"].get("resources") or {}).get("limits") or {}
+    return {**whole, **((container.get("resources") or {}).get("limits") or {})}
+
+
 def _cgroups(pod: PodRun, container: Obj, container_id: str) -> list[str]:
-    limits = (container.get("resources") or {}).get("limits") or {}
+    limits = limits_of(pod.pod, container)
     memory = quantities.parse(limits["memory"]) // quantities.NANO if "memory" in limits else None
     cpu = quantities.parse(limits["cpu"]) if "cpu" in limits else None
     return pod.machine.cgroups.create(container_id.removeprefix(SCHEME)[:32], memory, cpu)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen import clock
 from bluegreen.localkube import quantities
+from bluegreen.localkube.kubelet.describe import limits_of
 
 if TYPE_CHECKING:
     from bluegreen.localkube.kubelet.container import ContainerRun
@@ -107,7 +108,7 @@ class Watcher:
         while True:
             await asyncio.sleep(WATCH_S)
             running = self._containers()
-            unlimited = [(run, each) for run, each in running if _watched(each)]
+            unlimited = [(run, each) for run, each in running if _watched(run, each)]
             due = clock.now_s() - sampled_s >= SAMPLE_S
             if not running or not (due or unlimited):
                 continue
@@ -153,20 +154,30 @@ class Watcher:
                 self._samples[each.container_id] = [(clock.now_s(), measured[each.instance.pid].cpu_s)]
 
     def _enforce(self, running: list[tuple[PodRun, ContainerRun]], measured: dict[int, Process]) -> None:
-        for _, each in running:
-            limit = memory_limit(each.spec)
-            if each.instance and limit and measured[each.instance.pid].memory_bytes > limit:
+        """End the containers that use too much by themselves, and the largest of a pod that does as a whole."""
+        pods: dict[PodRun, list[tuple[int, ContainerRun]]] = defaultdict(list)
+        for run, each in running:
+            if each.instance:
+                pods[run].append((measured[each.instance.pid].memory_bytes, each))
+        for run, found in pods.items():
+            ending = [each for used, each in found if used > (_bytes(limits_of(run.pod, each.spec)) or used)]
+            whole = _bytes(limits_of(run.pod, {}))
+            if not ending and whole and sum(used for used, _ in found) > whole:
+                ending = [max(found, key=lambda pair: pair[0])[1]]
+            for each in ending:
                 each.out_of_memory = True
-                each.instance.signal(signal.SIGKILL)
+                if each.instance:
+                    each.instance.signal(signal.SIGKILL)
 
 
-def memory_limit(container: dict[str, Any]) -> int | None:
-    """A container's memory limit in bytes."""
-    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+def _bytes(limits: dict[str, Any]) -> int | None:
+    limit = limits.get("memory")
     return None if limit is None else quantities.parse(limit) // quantities.NANO
 
 
-def _watched(container: ContainerRun) -> bool:
-    """Whether nothing but this watch limits the container's memory."""
+def _watched(run: PodRun, container: ContainerRun) -> bool:
+    """Whether nothing but this watch limits the memory of the container, or of its pod as a whole."""
     spec = getattr(container.instance, "spec", None)
-    return memory_limit(container.spec) is not None and not (spec and spec.cgroups)
+    if _bytes(limits_of(run.pod, {})) is not None:
+        return True
+    return _bytes(limits_of(run.pod, container.spec)) is not None and not (spec and spec.cgroups)

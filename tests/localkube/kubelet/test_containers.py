@@ -385,6 +385,21 @@ def test_a_child_that_takes_too_much_memory_ends_its_whole_container_and_no_othe
     on_node(tmp_path, test)
 
 
+def test_a_pod_that_takes_too_much_memory_as_a_whole_loses_its_largest_container(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        def holding(name: str, number: int) -> Obj:
+            code = f"import time; held = [bytearray(1 << 20) for _ in range({number})]; time.sleep(60)"
+            return {"name": name, "image": "example.org/python:v1", "args": ["-c", code]}
+
+        whole = {"limits": {"memory": "128Mi"}}
+        node.pod("p", holding("large", 90), holding("small", 60), resources=whole, restartPolicy="Never")
+        pod = await node.until("p", lambda pod: state_of(pod).get("terminated"))
+        assert state_of(pod)["terminated"]["reason"] == "OOMKilled"
+        assert "running" in state_of(pod, 1)
+
+    on_node(tmp_path, test)
+
+
 def test_an_image_without_a_command_runs_nothing_and_is_ready(tmp_path: Path) -> None:
     async def test(node: Node) -> None:
         node.pod("p", {"name": "app", "image": "registry.k8s.io/pause:3.10"})
