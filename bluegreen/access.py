@@ -97,6 +97,10 @@ class Access:
         """The live Service; the port that users ask by the route they come in by, where there is one that answers."""
         if port == HTTP and self._settings.route_names and self._settings.access in ("auto", ROUTE):
             return self._by_route()
+        return self.behind(port)
+
+    def behind(self, port: str = "http") -> Address:
+        """The live Service itself, whatever route leads to it."""
         return self._service(self._settings.service_name, port)
 
     def preview(self, port: str = "http") -> Address:

@@ -82,10 +82,10 @@ class Validation:
                 f"Service {settings.service_name} selects {colour}, but Deployment {name} is not there."
             )
         image = image_of(deployment)
-        address = Access(kube, settings).live("http")
+        access = Access(kube, settings)
+        address, behind = access.live("http"), access.behind("http")
         await_reachable(address, Deadline(REACH_TIMEOUT_S), settings.health_path)
         self.progress(f"what is live is reached at {address}")
-        urls = {"http": address.url}
         version = settings.expected_version or parse_image(image).version
         return Handle(
             release_id="validate",
@@ -103,11 +103,11 @@ class Validation:
             deployment=name,
             kubeconfig=str(kube.kubeconfig),
             context=kube.context,
-            live_urls=urls,
-            preview_urls=urls,
+            live_urls={"http": address.url},
+            preview_urls={"http": behind.url},
             live_via=address.via,
             live_host=address.authority,
-            preview_via=address.via,
+            preview_via=behind.via,
             available=True,
             started_at=clock.timestamp(),
             report_dir=str(self.run_dir),
