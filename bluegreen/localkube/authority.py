@@ -178,7 +178,7 @@ class Authority:
             return None
         kind, name = reference.get("kind"), reference.get("name", "")
         if kind not in ("Pod", "Secret"):
-            raise bad_request(f"cannot bind token to {reference.get('apiVersion', '')}, Kind={kind}")
+            raise bad_request(f"cannot bind token to object of type /{reference.get('apiVersion', '')}, Kind={kind}")
         found = self._store.get(KINDS[kind], namespace, name)
         if found is None:
             raise not_found(KINDS[kind].plural, "", name)

@@ -215,7 +215,6 @@ def _core() -> list[Kind]:
             "serviceaccounts",
             short_names=("sa",),
             subresources=(Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),),
-            blind_update=False,
             returns_deleted=True,
         ),
         Kind(

@@ -37,6 +37,7 @@ def for_create(kind: Kind, obj: Obj) -> None:
         admission.prepare_namespace(obj)
     elif kind.has_status and kind.key not in _KEEP_STATUS_ON_CREATE:
         obj.pop("status", None)
+    _drop_disabled(kind, obj)
     meta = obj["metadata"]
     if kind.key == "LimitRange" and not (meta.get("name") or meta.get("generateName")):
         meta["name"] = str(uuid.uuid4())  # the one kind that needs no name
@@ -44,6 +45,16 @@ def for_create(kind: Kind, obj: Obj) -> None:
         obj["spec"]["terminationGracePeriodSeconds"] = 1  # what a negative one means
     if kind.key == "Pod" and (obj.get("spec") or {}).get("schedulingGates"):
         obj["status"] = {"conditions": [dict(_GATED)]}
+
+
+def _drop_disabled(kind: Kind, obj: Obj) -> None:
+    """What cannot be written any more, or not yet: an old field of endpoints, and features that are off by default."""
+    if kind.key == "EndpointSlice":
+        for endpoint in obj.get("endpoints") or ():
+            endpoint.pop("deprecatedTopology", None)
+    if kind.key == "Lease":
+        for key in ("strategy", "preferredHolder"):
+            (obj.get("spec") or {}).pop(key, None)
 
 
 def with_name(kind: Kind, obj: Obj) -> None:
@@ -72,6 +83,7 @@ def with_selector(kind: Kind, obj: Obj) -> None:
 
 def for_update(kind: Kind, live: Obj, new: Obj, subresource: str) -> Obj:
     """The update without what this subresource may not change; with its generation counted on."""
+    _drop_disabled(kind, new)
     if subresource == "binding":
         return new  # the scheduler's own write: a node and the condition PodScheduled, no change of what was asked for
     if subresource == "status":

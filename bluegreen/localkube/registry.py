@@ -109,7 +109,9 @@ class Registry:
                 return
             if generated:
                 meta["name"] = metadata.generated_name(meta["generateName"])
-        raise already_exists(kind.plural, kind.group, meta["name"])
+        there = self.store.get(kind, namespace, meta["name"]) or {"metadata": {}}
+        deleting = "deletionTimestamp" in there["metadata"]
+        raise already_exists(kind.plural, kind.group, meta["name"], deleting=deleting)
 
     def _admit(self, admission: Admission) -> None:
         """Ask the rest of the cluster; not about a status, which says what is and asks for nothing."""
@@ -177,6 +179,7 @@ class Registry:
             causes += validation.validate(kind, new, live)
         elif subresource in ("status", "finalize", "ephemeralcontainers") and not write.trusted:
             causes += validation.validate_view(kind, new, live, subresource)
+        causes += metadata.check_update(live, new)  # the strategy of a kind looks as well as that of all objects
         self._refuse_invalid(kind, live, causes)
         namespace = live["metadata"].get("namespace", "")
         self._admit(Admission("UPDATE", kind, namespace, new, live, write.dry_run, subresource))

@@ -76,9 +76,10 @@ def not_found(resource: str, group: str, name: str) -> ApiError:
     return ApiError(404, "NotFound", message, _about(resource, group, name))
 
 
-def already_exists(resource: str, group: str, name: str) -> ApiError:
-    """409 for a create over an object that exists."""
+def already_exists(resource: str, group: str, name: str, *, deleting: bool = False) -> ApiError:
+    """409 for a create over an object that exists; ``deleting``: though not for long."""
     message = f'{_qualified(resource, group)} "{name}" already exists'
+    message = f"object is being deleted: {message}" if deleting else message
     return ApiError(409, "AlreadyExists", message, _about(resource, group, name))
 
 

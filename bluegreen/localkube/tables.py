@@ -151,6 +151,6 @@ def _included(obj: Obj, include: str) -> Obj:
     if include == "Object":
         return {"object": obj}
     if include == "None":
-        return {}
+        return {"object": None}
     partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
     return {"object": partial}

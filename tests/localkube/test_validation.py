@@ -525,6 +525,10 @@ REFUSED: list[tuple[str, tuple[str | int, ...], Any, str, str, str]] = [
         WRONG,
         "ratio 4 is greater than max/min = 2.000000",
     ),
+    (
+        *("EndpointSlice", ("endpoints", 0, "hints"), {"forZones": [{"name": "z"}, {"name": "z"}]}),
+        *("endpoints[0].hints.forZones[1].name", TWICE, '"z"'),
+    ),
     ("PriorityClass", ("value",), 1_000_000_001, "value", CLOSED, "user defined priority is 1000000000"),
     (
         "PriorityClass",

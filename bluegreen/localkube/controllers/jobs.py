@@ -263,6 +263,7 @@ def _begin_again(status: Obj, told: Obj, suspended: bool) -> None:
 
 def _end(status: Obj, told: Obj) -> None:
     status["conditions"] = [*(status.get("conditions") or ()), told]
+    status |= {key: 0 for key in ("ready", "terminating") if key in status}  # it ends when there are no more
     if told["type"] == "Complete":
         status["completionTime"] = told["lastTransitionTime"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from bluegreen.localkube.validation import meta, names
+from bluegreen.localkube.validation import names
 from bluegreen.localkube.validation.containers import PROTOCOLS
 from bluegreen.localkube.validation.fields import (
     Causes,
@@ -64,6 +64,7 @@ def _endpoint_port(port: Obj, path: str, *, named: bool) -> Causes:
     return causes
 
 
+_MOST_HINTS = 8  # of either kind, of one endpoint
 _SLICE_TYPES = ("FQDN", "IPv4", "IPv6")
 
 
@@ -100,10 +101,26 @@ def _endpoint(endpoint: Obj, kind: str, path: str) -> Causes:
         causes += _typed_address(address, kind, f"{path}.addresses[{place}]")
     if endpoint.get("nodeName") is not None:
         causes += each_invalid(f"{path}.nodeName", endpoint["nodeName"], names.subdomain(endpoint["nodeName"]))
-    topology = endpoint.get("deprecatedTopology") or {}
-    causes += meta.labels(topology, f"{path}.deprecatedTopology")
     if endpoint.get("hostname") is not None:
         causes += each_invalid(f"{path}.hostname", endpoint["hostname"], names.label(endpoint["hostname"]))
+    return causes + _hints(endpoint.get("hints") or {}, f"{path}.hints")
+
+
+def _hints(hints: Obj, path: str) -> Causes:
+    causes: Causes = []
+    for key, rule in (("forZones", names.label_value), ("forNodes", names.subdomain)):
+        given = hints.get(key) or []
+        if len(given) > _MOST_HINTS:
+            causes.append(too_many(f"{path}.{key}", len(given), _MOST_HINTS))
+            continue
+        seen: set[str] = set()
+        for place, hint in enumerate(given):
+            here, name = f"{path}.{key}[{place}].name", hint.get("name", "")
+            if name in seen:
+                causes.append(duplicate(here, name))
+            else:
+                causes += each_invalid(here, name, rule(name))
+            seen.add(name)
     return causes
 
 
@@ -112,14 +129,11 @@ def _typed_address(address: str, kind: str, path: str) -> Causes:
         return _domain(address.removesuffix("."), path)
     if kind not in ("IPv4", "IPv6"):
         return []
-    if names.ip(address):
-        return [
-            invalid(path, address, f"must be a valid {kind} address"),
-            invalid(path, address, "must be a valid IP address"),
-        ]
+    if wrong := names.ip(address):
+        return each_invalid(path, address, wrong)
     family = f"IPv{ipaddress.ip_address(address).version}"
-    wrong = [] if family == kind else [invalid(path, address, f"must be a valid {kind} address")]
-    return wrong + special_address(address, path, loopback=True)
+    other = [invalid(path.rpartition("[")[0], address, f"must be an {kind} address")] if family != kind else []
+    return other + special_address(address, path, loopback=True)
 
 
 def _domain(name: str, path: str) -> Causes:

@@ -272,6 +272,8 @@ def _traffic(spec: Obj, kind: str) -> Causes:
 def update(service: Obj, old: Obj) -> Causes:
     """A changed Service keeps its addresses, unless it becomes or was an ExternalName."""
     new_spec, old_spec = service["spec"], old["spec"]
+    if wrong := cluster_addresses(new_spec):
+        return wrong  # Kubernetes looks no further then
     causes: Causes = []
     if "ExternalName" not in (new_spec.get("type"), old_spec.get("type")):
         causes += _same_addresses(new_spec, old_spec)
