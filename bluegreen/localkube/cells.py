@@ -314,6 +314,11 @@ def lease(obj: Obj) -> Cells:
     return [name(obj), (obj.get("spec") or {}).get("holderIdentity", ""), age(obj)]
 
 
+def scale(obj: Obj) -> Cells:
+    """The scale of something: replicas desired and there."""
+    return [name(obj), *((obj.get(part) or {}).get("replicas", 0) for part in ("spec", "status")), age(obj)]
+
+
 def metrics(obj: Obj) -> Cells:
     """PodMetrics or NodeMetrics, as metrics-server prints them: what all containers use, and over how long."""
     used = [obj["usage"]] if "usage" in obj else [container["usage"] for container in obj["containers"]]

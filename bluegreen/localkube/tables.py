@@ -67,9 +67,12 @@ PRINTERS: dict[str, Printer] = {
     "RoleBinding": _printer(_BINDING, cells.role_binding),
     "ClusterRoleBinding": _printer(_BINDING, cells.role_binding),
     "Lease": _printer("Name|Holder|Age", cells.lease),
+    "Scale": _printer("Name|#Desired|#Available|Age", cells.scale),
     "PodMetrics": _printer("Name|cpu|memory|Window", cells.metrics),
     "NodeMetrics": _printer("Name|cpu|memory|Window", cells.metrics),
 }
+SCALE = Kind("autoscaling", "v1", "Scale", "scales")
+"""What a row of a subresource scale shows, whatever it is the scale of."""
 _OTHER = _printer("Name|Created At", cells.other)
 
 

@@ -110,6 +110,8 @@ def refusal(error: ApiError) -> web.StreamResponse:
 
 def shaped(kind: Kind, obj: Obj, form: str, include: str = "Metadata") -> Obj:
     """One object in the form asked for."""
+    if obj.get("kind") == tables.SCALE.kind:
+        kind = tables.SCALE
     if form == "table":
         return tables.table(
             kind, [obj], {"resourceVersion": obj["metadata"].get("resourceVersion", "")}, include=include

@@ -52,7 +52,7 @@ def _headers(call: Call) -> dict[str, str] | None:
 def _answer(call: Call, obj: Obj, status: int = 200) -> web.StreamResponse:
     """An object, in the form the client accepts."""
     headers = _headers(call)
-    if call.form in ("", "yaml") or obj.get("kind") in ("Status", "Scale"):
+    if call.form in ("", "yaml") or obj.get("kind") == "Status":
         if call.form != "yaml":
             return answers.json_bytes(call.registry.store.encoded(obj), status, headers)
         return answers.document(obj, status, call.form, headers)
@@ -65,7 +65,7 @@ async def get(call: Call) -> web.StreamResponse:
     lists.check_not_older_than(call.registry.store, call.query.get("resourceVersion", ""))
     obj = _older_object(call) if call.strike.behind_s else call.registry.get(call.kind, target.namespace, target.name)
     if target.subresource == "scale":
-        return answers.document(scale.view(call.kind, obj), 200, call.form)
+        return _answer(call, scale.view(call.kind, obj))
     return _answer(call, obj)
 
 

@@ -15,12 +15,13 @@ from typing import Any
 from bluegreen import clock
 from bluegreen.localkube.images import InvalidReferenceError
 from bluegreen.localkube.kinds import KINDS
-from bluegreen.localkube.kubelet import pod_status, unsupported
+from bluegreen.localkube.kubelet import pod_report, unsupported
 from bluegreen.localkube.kubelet.container import EPHEMERAL, INITS, MAINS, ContainerRun
 from bluegreen.localkube.kubelet.env import SEEN, SOURCE, Environment
 from bluegreen.localkube.kubelet.grace import Grace
 from bluegreen.localkube.kubelet.launch import Mount
 from bluegreen.localkube.kubelet.machine import Machine
+from bluegreen.localkube.kubelet.pod_report import Seen
 from bluegreen.localkube.kubelet.volumes import TOKEN_VOLUME, VolumeError, Volumes
 from bluegreen.localkube.status import ApiError
 
@@ -347,50 +348,28 @@ class PodRun:
 
         def change(pod: Obj) -> None:
             if pod["metadata"]["uid"] == self.uid:
-                pod["status"] = self._status(pod)
+                pod["status"] = pod_report.status(pod, self._seen_now())
 
         try:
             self.machine.registry.modify(POD, self.namespace, self.name, change, manager="kubelet")
         except ApiError as error:
             LOG.warning("status of pod %s: %s", self.title, error.message)
 
-    def _status(self, pod: Obj) -> Obj:
-        before, spec = pod.get("status") or {}, pod["spec"]
-        inits, mains, ephemerals = self._statuses()
-        phase = pod_status.phase(spec, inits, mains, ends=self._ends)
-        if self._ends and self._failure:
-            phase = pod_status.FAILED
-        elif not self._ends and phase in (pod_status.SUCCEEDED, pod_status.FAILED):
-            phase = before.get("phase", phase)  # as the kubelet's mergePodStatus: not while anything may still run
-        known, generation = before.get("conditions") or [], pod["metadata"].get("generation")
-        wanted = pod_status.conditions(spec, phase, inits, mains, known, self._sandbox)
-        if not self.machine.node_ready:
-            wanted = pod_status.held_back(wanted)
-        if self._ends:
-            inits, mains = pod_status.concluded(spec, inits, mains)
-            phase = phase if phase == pod_status.SUCCEEDED else pod_status.FAILED
-        status = {**before, "phase": phase, "startTime": self._start_time, **self._addresses()}
-        if generation is not None:
-            status["observedGeneration"] = generation
-        if self._ends and self._failure:
-            status["reason"], status["message"] = self._failure
-        status["conditions"] = pod_status.merged(known, wanted, clock.timestamp(), generation)
-        if inits:
-            status["initContainerStatuses"] = inits
-        status["containerStatuses"] = mains
-        if ephemerals:
-            status["ephemeralContainerStatuses"] = ephemerals
-        return status
-
-    def _statuses(self) -> tuple[list[Obj], list[Obj], list[Obj]]:
-        """(init containers in their order, containers and ephemeral ones by name), as the kubelet lists them."""
-        groups = self.inits, *(sorted(group, key=lambda each: each.name) for group in (self.mains, self.ephemerals))
-        inits, mains, ephemerals = ([container.status() for container in group] for group in groups)
-        if self._grace is not None:
-            inits, mains = pod_status.undone(inits), pod_status.undone(mains)
-        count = len(self.containers)
-        inits, mains, ephemerals = (pod_status.shortened(group, count) for group in (inits, mains, ephemerals))
-        return inits, mains, ephemerals
+    def _seen_now(self) -> Seen:
+        by_name = [sorted(group, key=lambda each: each.name) for group in (self.mains, self.ephemerals)]
+        inits, mains, ephemerals = ([each.status() for each in group] for group in (self.inits, *by_name))
+        return Seen(
+            inits,
+            mains,
+            ephemerals,
+            start_time=self._start_time,
+            addresses=self._addresses(),
+            sandbox=self._sandbox,
+            node_ready=self.machine.node_ready,
+            deleted=self._grace is not None,
+            over=self._ends,
+            failure=self._failure,
+        )
 
     def _addresses(self) -> Obj:
         node = self.machine.network.node_address

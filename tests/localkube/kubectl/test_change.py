@@ -48,6 +48,8 @@ def test_patch_of_a_subresource(kubectl: Kubectl) -> None:
     kubectl("patch", "deployment", "web", "--subresource=scale", "--type=merge", "-p", '{"spec": {"replicas": 2}}')
     shown = kubectl("get", "deployment", "web", "--subresource=scale", "-o", "jsonpath={.kind} {.spec.replicas}")
     assert shown == "Scale 2"
+    table = kubectl("get", "deployment", "web", "--subresource=scale").split()
+    assert table[:6] == ["NAME", "DESIRED", "AVAILABLE", "AGE", "web", "2"]
 
 
 @pytest.mark.parametrize(("command", "field", "past"), [("label", "labels", "labeled"),
