@@ -823,18 +823,20 @@ def load(
     dotenv: Path | None = None,
     *,
     image_required: bool = True,
+    image_default: bool = True,
 ) -> Settings:
     """Read all settings: an option beats the environment, which beats ``.env``, which beats the default.
 
     ``options`` has the settings' names for keys; ``dotenv`` may name a file that is not there. An empty value means
-    "not set". ``image_required``: whether a named cluster needs DOCKER_IMAGE (setting up does not).
+    "not set". ``image_required``: whether a named cluster needs DOCKER_IMAGE (setting up does not). ``image_default``:
+    whether one's own clusters have a default for it (looking at what is live does not: it is what is there).
     Raises ``InputError`` with all mistakes.
     """
     mistakes: list[Mistake] = []
     texts = _texts(env, options or {}, dotenv, mistakes)
     values = {s.attribute: _parse(s, texts.get(s.name), mistakes) for s in SETTINGS}
     refused = {mistake.setting for mistake in mistakes}
-    _derive(values)
+    _derive(values, image_default=image_default)
     _check_together(values, refused, mistakes, image_required=image_required)
     if mistakes:
         raise InputError(mistakes)
@@ -897,10 +899,10 @@ def _nothing(setting: Setting) -> Any:
     return "" if annotation == "str" else None
 
 
-def _derive(values: dict[str, Any]) -> None:
+def _derive(values: dict[str, Any], *, image_default: bool) -> None:
     """Fill in the defaults that follow from other settings."""
     v = values
-    if not v["docker_image"] and v["cluster"] in (LOCAL, KIND):
+    if image_default and not v["docker_image"] and v["cluster"] in (LOCAL, KIND):
         v["docker_image"] = LOCAL_IMAGE
     if v["cluster"] == KIND:
         v["node_port"] = v["node_port"] or KIND_NODE_PORT

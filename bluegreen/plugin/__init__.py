@@ -102,10 +102,10 @@ def intent_of(config: pytest.Config) -> str:
     return given[0] if given else "release"
 
 
-def load_settings(config: pytest.Config, *, image_required: bool) -> Settings:
+def load_settings(config: pytest.Config, *, image_required: bool, image_default: bool = True) -> Settings:
     """The settings of this run: options over environment over ``.env`` over defaults.
 
-    Only a release needs an image to be named.
+    Only a release needs an image to be named, and what is live is judged as what it is.
 
     Raises:
         pytest.UsageError: with every mistake, each naming its setting, value and remedy. Exit code 4.
@@ -118,7 +118,13 @@ def load_settings(config: pytest.Config, *, image_required: bool) -> Settings:
     given = {setting.name: config.getoption(_destination(setting.name), None) for setting in SETTINGS}
     options = {name: value for name, value in given.items() if value is not None}
     try:
-        return settings.load(os.environ, options, dotenv=Path.cwd() / ".env", image_required=image_required)
+        return settings.load(
+            os.environ,
+            options,
+            dotenv=Path.cwd() / ".env",
+            image_required=image_required,
+            image_default=image_default,
+        )
     except HarnessError as error:
         raise pytest.UsageError(f"bluegreen: cannot start, nothing was changed.\n{error}") from error
 

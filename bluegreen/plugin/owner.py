@@ -46,6 +46,8 @@ LOOK_AT_CLUSTER_EVERY_S = 1.0  # a choice: how often production's Services, endp
 class Owner:
     """One release, from the collected tests to its outcome."""
 
+    suite = "release"
+
     def __init__(
         self,
         settings: Settings,

@@ -19,7 +19,8 @@ def release_record(owner: Owner | Validation, settings: Settings, wall_s: float)
     record: dict[str, Any] = {
         "outcome": str(owner.outcome or Outcome.HARNESS_FAILED),
         "reason": owner.problem,
-        "image": settings.docker_image,
+        "suite": owner.suite,
+        "image": settings.docker_image or (handle.image if handle else ""),
         "namespace": settings.namespace,
         "service": settings.service_name,
         "cluster": settings.cluster,

@@ -36,6 +36,15 @@ HEADLINES = {
 }
 """One sentence an outcome, for the last lines of a run."""
 
+VALIDATED = {
+    Outcome.GATE_PASSED: "what is live passed every stage; nothing was changed",
+    Outcome.GATE_FAILED: "what is live did not pass: {image} on {candidate}; nothing was changed",
+    Outcome.NO_EVIDENCE: "nothing failed, but a stage proved nothing; nothing was changed",
+    Outcome.INTERRUPTED: "interrupted; nothing was changed",
+    Outcome.HARNESS_FAILED: "the harness itself failed; nothing was changed",
+}
+"""The same where what is live was looked at."""
+
 
 STAYS_UP = "the embedded cluster stays up for the next run; stop it with: bluegreen cluster down"
 KIND_STAYS = "the kind cluster stays for the next run; remove it with: bluegreen cluster down --kind"
@@ -136,10 +145,10 @@ class Reporting:
             "image": words.image(self.record) or self.settings.docker_image,
             "candidate": self.record.get("candidate", ""),
         }
-        terminal.write_sep("=", "release", bold=True)
-        terminal.write_line(
-            f"{str(outcome).upper()}: {HEADLINES[outcome].format(**facts)}", bold=True, green=good, red=not good
-        )
+        validates = owner.suite == "validate"
+        headline = (VALIDATED if validates else {}).get(outcome, HEADLINES[outcome])
+        terminal.write_sep("=", "validation" if validates else "release", bold=True)
+        terminal.write_line(f"{str(outcome).upper()}: {headline.format(**facts)}", bold=True, green=good, red=not good)
         for name, text in self._lines(owner):
             for number, part in enumerate(text.splitlines() or [""]):
                 terminal.write_line(f"  {name if number == 0 else '':<9} {part}")

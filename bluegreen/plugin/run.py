@@ -38,7 +38,8 @@ def switch_on(config: pytest.Config, suite: str) -> None:
         pytest.UsageError: a setting is wrong; nothing was changed. Exit code 4.
     """
     _must_be_whole(config)
-    settings = load_settings(config, image_required=suite == "release" and intent_of(config) == "release")
+    releases = suite == "release"
+    settings = load_settings(config, image_required=releases and intent_of(config) == "release", image_default=releases)
     if worker := getattr(config, "workerinput", None):
         run_dir = Path(worker[RUN_DIR_INPUT])
         _end_with_controller()

@@ -11,7 +11,6 @@ from bluegreen import clock
 from bluegreen.clock import Deadline
 from bluegreen.colour import live_colour
 from bluegreen.errors import CannotStartError, HarnessError
-from bluegreen.grammar import parse_image
 from bluegreen.handle import Handle
 from bluegreen.plugin.stages import PHASES, Tally
 from bluegreen.plugin.state import FILE, State, StateFile
@@ -30,6 +29,7 @@ REACH_TIMEOUT_S = 10.0  # a choice: what is live answers at once or not at all
 class Validation:
     """One look at what is live; has the face of ``Owner``, and changes nothing."""
 
+    suite = "validate"
     release = None
 
     def __init__(
@@ -64,6 +64,8 @@ class Validation:
     def _find_live(self, kube: Kube) -> Handle:
         from bluegreen.access import Access, await_reachable
         from bluegreen.deployments import image_of
+        from bluegreen.intent import version_of
+        from bluegreen.journal import Journal
         from bluegreen.plan import plan_of
 
         settings = self.settings
@@ -86,7 +88,9 @@ class Validation:
         address, behind = access.live("http"), access.behind("http")
         await_reachable(address, Deadline(REACH_TIMEOUT_S), settings.health_path)
         self.progress(f"what is live is reached at {address}")
-        version = settings.expected_version or parse_image(image).version
+        journal = Journal(kube, settings)
+        journal.read()
+        version = settings.expected_version or version_of(journal.history, image)
         return Handle(
             release_id="validate",
             namespace=settings.namespace,

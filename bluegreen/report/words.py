@@ -34,13 +34,24 @@ BANNERS: Mapping[str, Banner] = {
 }
 UNKNOWN = Banner("neutral", "Unknown outcome", "This record does not say how the release ended.")
 
+VALIDATED: Mapping[str, Banner] = {
+    "gate-passed": Banner("good", "Valid", "{image}, live on {candidate}, passed every stage. Nothing was changed."),
+    "gate-failed": Banner("bad", "Not valid", "{image}, live on {candidate}, did not pass. Nothing was changed."),
+    "no-evidence": Banner("bad", "No evidence", "Nothing failed, but not every stage proved something."),
+    "interrupted": Banner("neutral", "Interrupted", "The validation was interrupted. Nothing was changed."),
+}
+"""The same where what is live was looked at and nothing was released."""
+
 TONES: Mapping[str, str] = {"pass": "good", "fail": "bad", "error": "bad", "no-evidence": "bad", "not-run": "neutral"}
 """The tone of each verdict of a stage."""
 
 
 def banner(record: Mapping[str, Any]) -> Banner:
     """The announcement of a record, its sentence filled in."""
-    found = BANNERS.get(str(record.get("outcome")), UNKNOWN)
+    outcome = str(record.get("outcome"))
+    found = BANNERS.get(outcome, UNKNOWN)
+    if record.get("suite") == "validate":
+        found = VALIDATED.get(outcome, found)
     filled = found.sentence.format(
         image=image(record) or "The image",
         candidate=record.get("candidate") or record.get("colour_after") or "the new colour",

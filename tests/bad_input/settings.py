@@ -348,7 +348,7 @@ SETTINGS: tuple[Wrong, ...] = (
         "ACCESS",
         "tunnel",
         "it is not one of the choices",
-        "Write one of: auto, load-balancer, node-port, cluster, port-forward",
+        "Write one of: auto, route, load-balancer, node-port, cluster, port-forward",
     ),
     Wrong("GATE_ONLY", "maybe", "it is neither true nor false", "Write true or false"),
     Wrong(

@@ -75,10 +75,17 @@ def versions(app: App) -> dict[str, list[str]]:
 def test_validate_judges_what_is_live_and_changes_nothing(app: App, tmp_path: Path) -> None:
     nothing = app.result(app.start(suite="suites/validate"))
     assert nothing.code == 4, nothing.output
-    assert app.release(V1).code == 0
+    assert app.release(V2).code == 0
     before = versions(app)
-    result = app.result(app.start(suite="suites/validate"))
+    found = {"CLUSTER": app.cluster.context, "KUBECONFIG": str(app.cluster.kubeconfig)}
+    result = app.result(app.start(suite="suites/validate", **found))  # names no image: it is what is there
     assert result.code == 0, result.output
+    assert "GATE-PASSED: what is live passed every stage; nothing was changed" in result.output
+    assert result.record["image"] == V2
+    wrong = app.result(app.start(suite="suites/validate", **found, DOCKER_IMAGE=V1))
+    assert wrong.code == 1, wrong.output
+    assert "GATE-FAILED: what is live did not pass" in wrong.output
+    assert (wrong.reports / "summary.md").read_text().startswith("# Not valid")
     assert versions(app) == before
 
 
