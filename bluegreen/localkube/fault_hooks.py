@@ -1,4 +1,4 @@
-"""How faults are put into the parts of a running cluster: the kubelet, the proxy and the controllers."""
+"""How faults are put into the parts of a running cluster: the kubelet, the proxy, the router and the controllers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from bluegreen.localkube.fault_board import Hook
 from bluegreen.localkube.faults import Values
 from bluegreen.localkube.kubelet.kubelet import Kubelet
 from bluegreen.localkube.proxy import Proxy
+from bluegreen.localkube.router.router import Router
 
 SLICES = "endpoint-slice-controller"
 """The controller that lags when EndpointSlices are to follow late."""
 
 
-def hooks(kubelet: Kubelet, proxy: Proxy, controllers: Manager) -> dict[str, Hook]:
+def hooks(kubelet: Kubelet, proxy: Proxy, router: Router, controllers: Manager) -> dict[str, Hook]:
     """What puts each kind of fault in, and takes it out."""
 
     def pulls(values: Values, on: bool) -> None:
@@ -20,6 +21,7 @@ def hooks(kubelet: Kubelet, proxy: Proxy, controllers: Manager) -> dict[str, Hoo
 
     def endpoints(values: Values, on: bool) -> None:
         proxy.set_lag(values["proxy_s"] if on else 0.0)
+        router.set_lag(values["router_s"] if on else 0.0)
         controllers.set_lag(SLICES, values["slices_s"] if on else 0.0)
 
     def node(_values: Values, on: bool) -> None:

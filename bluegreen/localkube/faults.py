@@ -196,6 +196,7 @@ KINDS: dict[str, Kind] = {
         (
             Field("proxy_s", _seconds, 0.0, "seconds until the proxy follows a Service or EndpointSlice"),
             Field("slices_s", _seconds, 0.0, "seconds until EndpointSlices follow pods"),
+            Field("router_s", _seconds, 0.0, "seconds until the router follows an Ingress or HTTPRoute"),
         ),
     ),
     "node": Kind("the node is not ready", ()),
@@ -259,7 +260,9 @@ def _values(kind: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[M
         elif each.default is None:
             mistakes.append(_mistake(each.name, None, "is missing.", f"Write {each.name}=…: {each.meaning}."))
     if kind == "endpoints" and not any(values.values()):
-        mistakes.append(_mistake("proxy_s", values["proxy_s"], "delays nothing.", "Give proxy_s or slices_s."))
+        mistakes.append(
+            _mistake("proxy_s", values["proxy_s"], "delays nothing.", "Give proxy_s, slices_s or router_s.")
+        )
     return values, mistakes
 
 

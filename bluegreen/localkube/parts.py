@@ -73,11 +73,12 @@ def of(
     metrics = ResourceMetrics(store, kubelet.usage)
     controllers = Manager(registry, ControllerOptions(certificates.authority.read_text(), metrics.pod))
     proxy = Proxy(registry, network)
-    faults = Board(store, hooks(kubelet, proxy, controllers))
+    router = Router(registry, network)
+    faults = Board(store, hooks(kubelet, proxy, router, controllers))
     tls = _tls(certificates)
     log = _audit_log(state, stack) if audit else None
     server = ApiServer(registry, authority, kubelet, tls, sock=listening, metrics=metrics, faults=faults, audit_log=log)
-    return [controllers, dns, kubelet, proxy, Router(registry, network), server]
+    return [controllers, dns, kubelet, proxy, router, server]
 
 
 def _audit_log(state: StateDir, stack: contextlib.ExitStack) -> AuditLog:

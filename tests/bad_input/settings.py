@@ -14,6 +14,15 @@ SETTINGS: tuple[Wrong, ...] = (
     Wrong(
         "EXTRA_SERVICES", "gremlinsai-service-preview", "it is the name of the preview Service", "Name only Services"
     ),
+    Wrong("SWITCH_BY", "gateway", "it is not one of the choices", "Write one of: selector, ingress, httproute"),
+    Wrong("ROUTE_NAME", "front", "SWITCH_BY does not say of which kind", "Set SWITCH_BY=ingress"),
+    Wrong("ROUTE_NAME", "Front_Door", "Front_Door is no name of an object", "Write small letters"),
+    Wrong("ROUTE_NAME", "front front", "front is there twice", "Name each route once"),
+    Wrong("ROUTE_URL", "shop.example.com", "it is not a URL", "https://shop.example.com"),
+    Wrong("TRAFFIC_STEPS", "5 25 100", "SWITCH_BY is selector, which moves all", "Set SWITCH_BY=httproute"),
+    Wrong("TRAFFIC_STEPS", "25 5", "it does not rise", "the smallest first"),
+    Wrong("TRAFFIC_STEPS", "half", "it is not a list of whole percentages", "Write rising numbers from 1 to 100"),
+    Wrong("TRAFFIC_STEPS", "0 50", "it is not a list of whole percentages", "Write rising numbers from 1 to 100"),
     Wrong(
         "DOCKER_IMAGE",
         "Team/Backend:v1",

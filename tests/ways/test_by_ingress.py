@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen import localkube, overview, recovery, rollback
+from bluegreen import environment, localkube, overview, recovery, rollback
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
-from bluegreen.errors import CannotStartError, NeedsPersonError
+from bluegreen.errors import CannotStartError, NeedsPersonError, TakenOverError
 from bluegreen.journal import Step
 from bluegreen.live_object import MOVED
-from bluegreen.traffic import EPOCH
+from bluegreen.traffic import EPOCH, FencedOffError
+from bluegreen.ways import wholly
+from tests.apps import App
 from tests.users import users
 from tests.ways.fronts import NAME, SERVICE, TEAM, Front, leads
 
@@ -155,3 +157,53 @@ def test_a_route_that_is_not_there_or_not_named_stops_a_release(app: Front) -> N
             release.begin()
         release.close()
     app.rests_at(BLUE, "v1.0.0")
+
+
+def test_a_release_that_was_taken_over_moves_no_route_any_more(app: Front) -> None:
+    frozen = app.release("v1.1.0")
+    frozen.begin()
+    frozen.lock.stop()  # as a process that is stopped: no renewals, and it knows nothing of time
+    later = app.begun_as_soon_as_free("v1.2.0")
+    assert app.route["metadata"]["annotations"][EPOCH] == later.id
+    with pytest.raises(FencedOffError):
+        frozen.desk.traffic.move_one(("Ingress", NAME), wholly(BLUE), wholly(GREEN))
+    with pytest.raises(TakenOverError):
+        frozen.abort("woken up")
+    frozen.close()
+    assert app.leads_to(BLUE)
+    later.revert("the test is over")
+    later.close()
+    app.rests_at(BLUE, "v1.0.0")
+
+
+def test_a_router_that_follows_late_is_waited_for_and_nobody_feels_it(app: Front) -> None:
+    app.cluster.set_fault("endpoints", router_s=1.0)
+    try:
+        with users(app.url) as felt:
+            release = app.released("v1.1.0")
+    finally:
+        app.cluster.clear_faults()
+    [moved] = release.desk.moved
+    assert moved["confirmed_after_s"] >= 0.9
+    assert felt.failed.total() == 0, (felt.failed, felt.first_failures)
+    app.rests_at(GREEN, "v1.1.0")
+
+
+def test_the_ingress_that_setting_up_makes_can_be_switched_by_and_set_up_again(
+    cluster: localkube.Cluster, tmp_path: Path
+) -> None:
+    app = App(cluster, tmp_path)
+    own = {"INGRESS_HOST": "shop.test", "SWITCH_BY": "ingress", "ROUTE_NAME": "gremlinsai-backend"}
+    try:
+        for tag, colour in (("v1.0.0", BLUE), ("v1.1.0", GREEN)):
+            release = app.released(tag, **own)
+            assert release.handle is not None
+            assert (release.handle.live_via, release.handle.live_host) == ("route", "shop.test")
+            for _ in range(2):
+                ingress = app.kube.get("Ingress", "gremlinsai-backend")
+                assert ingress is not None
+                (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+                assert path["backend"]["service"]["name"] == f"{SERVICE}-{colour}"
+                environment.set_up(app.kube, app.settings(tag, **own))
+    finally:
+        app.remove()

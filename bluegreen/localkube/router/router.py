@@ -50,6 +50,7 @@ class Router:
         self._unsubscribe: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._dirty = False
+        self.lag_s = 0.0  # a fault on demand: how long changes take to be seen
 
     async def start(self) -> None:
         """Serve what there is and follow every change."""
@@ -77,12 +78,21 @@ class Router:
         self._doors.clear()
         await self._relay.stop()
 
+    def set_lag(self, lag_s: float) -> None:
+        """Follow changes so much later from now on; what has waited so far is followed at once."""
+        self.lag_s = lag_s
+        if self._dirty:
+            self._work()
+
     # -- following ----------------------------------------------------------------------------------------------------
 
     def _touch(self, _: Change | None = None) -> None:
         if not self._dirty:
             self._dirty = True
-            self._loop.call_soon(self._work)
+            if self.lag_s:
+                self._loop.call_later(self.lag_s, self._work)
+            else:
+                self._loop.call_soon(self._work)
 
     def _besides_changed(self, change: Change) -> None:
         """A Service or namespace: what is said of Gateways and their routes depends on them."""
