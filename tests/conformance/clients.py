@@ -29,6 +29,8 @@ def of_context(context: str) -> httpx.Client:
     found = kubernetes.Configuration()
     config.load_kube_config(context=context, client_configuration=found)
     trust = ssl.create_default_context(cafile=found.ssl_ca_cert)
+    if not found.verify_ssl:  # insecure-skip-tls-verify
+        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     if found.cert_file:
         trust.load_cert_chain(found.cert_file, found.key_file)
     token = found.get_api_key_with_prefix("authorization")

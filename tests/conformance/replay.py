@@ -5,6 +5,9 @@ its own; ``recordings/`` holds what Kubernetes 1.34 answered, step by step. Valu
 resourceVersions, times, generated name suffixes, addresses, hashes) are replaced by placeholders on both sides. The
 wording of an error is compared only when asked for (``exact``); its code, reason and details always.
 
+The first 320 steps were recorded from a whole cluster; those of the files that say so, from the API server, controllers
+and scheduler of Kubernetes 1.34.1, built from its source: what needs no kubelet, over every kind that is served here.
+
 ``python -m tests.conformance`` replays against an embedded cluster of its own, ``--cluster CONTEXT`` against any other.
 """
 
