@@ -46,5 +46,6 @@ def live_colour(service: Obj) -> Colour | None:
         raise CannotStartError(
             f"Service {service['metadata']['name']} selects {selector or 'nothing'}: "
             f"its `version` is not blue, green or {NOBODY}.",
-            "Set its selector's `version` to the colour that serves now, then start again.",
+            "Set its selector's `version` to the colour that serves now, then start again; an application that runs "
+            "without colours is taken over by `bluegreen adopt`.",
         ) from None

@@ -129,7 +129,7 @@ class Deployments:
         wanted = config_copies.with_own(
             self.kube, self.settings.app_name, rendered, release_id, self.held, self.plan.configuration()
         )
-        made = self._put(colour, wanted, release_id)
+        made = self.put(colour, wanted, release_id)
         self.guard(colour, replicas)
         return made
 
@@ -218,8 +218,8 @@ class Deployments:
         """Delete a colour's Deployment if it is there; autoscaler and disruption budget stay and rest."""
         fence.delete(self.kube, "Deployment", self.name(colour), lambda found: require_epoch(found, self.epoch))
 
-    def _put(self, colour: Colour, wanted: Obj, release_id: str) -> Obj:
-        """Create the Deployment, or replace the spec of the one that is there."""
+    def put(self, colour: Colour, wanted: Obj, release_id: str) -> Obj:
+        """Create a colour's Deployment, or replace the spec of the one that is there; ``wanted``: as it is to be."""
         metadata = wanted["metadata"]
         metadata["annotations"] = {**(metadata.get("annotations") or {}), EPOCH: self.epoch, RELEASE: release_id}
         metadata["labels"] = {**(metadata.get("labels") or {}), APPLICATION: self.settings.app_name}

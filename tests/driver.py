@@ -7,7 +7,7 @@ Settings come from the environment, as everywhere. Prints one line of JSON at it
 ``before``: the N-th write is never sent; ``after``: it is sent and answered, and nothing after it happens; ``--of``
 counts only those writes whose description ends with a text. With ``--step`` the write is the one that enters this step
 into the journal. ``--freeze`` stops the process there, as SIGSTOP does, in place of killing it: once woken, it goes on
-with the very next request.
+with the very next request. ``--instead`` does an adoption, or undoes one, in place of a release.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bluegreen import settings
+from bluegreen import adoption, settings
 from bluegreen.clock import Deadline
 from bluegreen.errors import CannotStartError, HarnessError
 from bluegreen.journal import Record, Step
@@ -119,6 +119,7 @@ def main() -> int:
     parser.add_argument("--roll-back", action="store_true")
     parser.add_argument("--rehearse", action="store_true")
     parser.add_argument("--wait-for-lock", action="store_true")
+    parser.add_argument("--instead", default="", choices=["", "adopt", "undo"], help="of a release: an adoption")
     given = parser.parse_args()
     chosen = settings.load(os.environ, {"REHEARSE": "true"} if given.rehearse else {})
     kube = connect_handle(given.kubeconfig, given.context, chosen.namespace)
@@ -128,6 +129,14 @@ def main() -> int:
     deadly.arm(kube)
     deadline = Deadline(30 if given.wait_for_lock else 0)
     try:
+        while given.instead:
+            try:
+                said = getattr(adoption, given.instead)(chosen, kube, _tell)
+                print(json.dumps({"outcome": said, "writes": deadly.writes}))
+                return 0
+            except CannotStartError:
+                if deadline.expired:
+                    raise
         while True:
             release = Release(chosen, kube, out_dir=Path(given.reports), progress=_tell)
             deadly.listen(release)

@@ -31,6 +31,7 @@ RELEASE_COMMANDS: dict[str, tuple[Command, str]] = {
     "retire": (releases.retire, "retire an old colour that was kept (SCALE_DOWN_DELAY) once its time is up"),
     "approve": (releases.approve, "answer a release that waits for an approval: yes, or no with --refuse"),
     "recover": (releases.recover, "mend what a killed release left behind"),
+    "adopt": (releases.adopt, "take over an application that runs as a plain Deployment behind a Service"),
     "selftest": (releases.selftest, "release a known-bad image up to the switch, and fail if the gate lets it through"),
     "reset": (releases.reset, "delete the namespace and everything in it; asks for its name"),
 }
@@ -46,6 +47,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "retry": {"--suite": _SUITE},
+    "adopt": {"--undo": {"action": "store_true", "help": "go back to plain Deployments that run what is live"}},
     "retire": {
         "--now": {"action": "store_true", "help": "before its time is up"},
         "--wait": {"action": "store_true", "help": "stay until its time is up; meanwhile others may release"},

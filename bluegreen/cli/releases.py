@@ -161,6 +161,15 @@ def recover(arguments: Arguments) -> int:
     return OK
 
 
+def adopt(arguments: Arguments) -> int:
+    """``adopt``."""
+    from bluegreen import adoption
+
+    kube, settings = _connect(arguments)
+    print((adoption.undo if arguments.undo else adoption.adopt)(settings, kube))
+    return OK
+
+
 def selftest(arguments: Arguments) -> int:
     """``selftest``: 0 when the gate refused the known-bad image, 1 when it let it through."""
     import tempfile

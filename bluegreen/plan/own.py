@@ -147,6 +147,35 @@ class Own:
             pairs += [(found.files[key_of(one)], self._here(made)) for one, made in [*scalers, *budgets]]
         return pairs
 
+    # --- the application without colours: for whoever takes it over as it runs, or gives it back ----------------------
+
+    def written(self, name: str) -> Obj:
+        """A Deployment as the team wrote it. Not to be changed."""
+        return self._application.deployments[name]
+
+    def written_selector(self, service: str) -> dict[str, str]:
+        """What a live Service selects as the team wrote it."""
+        return {**inner(self._application.services[service], "spec", "selector")}
+
+    def leads_to(self, service: str, name: str) -> bool:
+        """Whether a live Service leads to the pods of a Deployment."""
+        return application.selects(self._application.services[service], self._application.deployments[name])
+
+    def plain_budgets(self) -> list[Obj]:
+        """The PodDisruptionBudgets as the team wrote them: they count the pods of both colours."""
+        return [self._here(one) for one in self._application.budgets]
+
+    def plain_around(self) -> list[Obj]:
+        """Those, and the autoscalers of the plain Deployments."""
+        return [*(self._here(one) for one in self._application.autoscalers), *self.plain_budgets()]
+
+    def coloured_around(self) -> list[Key]:
+        """Kind and name of what stands for the colours besides Deployments: autoscalers, budgets, previews."""
+        known = self._application
+        scalers = [colouring.autoscaler(one, colour, None) for one in known.autoscalers for colour in Colour]
+        budgets = [colouring.budget(one, colour) for one in known.budgets for colour in Colour]
+        return [*map(key_of, [*scalers, *budgets]), *(("Service", f"{name}-preview") for name in known.services)]
+
     def _here(self, obj: Obj) -> Obj:
         """It, in the application's namespace."""
         return {**obj, "metadata": {**obj["metadata"], "namespace": self.settings.namespace}}
