@@ -33,6 +33,5 @@ def of_context(context: str) -> httpx.Client:
         trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     if found.cert_file:
         trust.load_cert_chain(found.cert_file, found.key_file)
-    token = found.get_api_key_with_prefix("authorization")
-    headers = {"Authorization": token} if token else {}
+    headers = {each["key"]: each["value"] for each in found.auth_settings().values() if each["in"] == "header"}
     return httpx.Client(base_url=found.host, headers=headers, verify=trust, timeout=TIMEOUT_S)

@@ -9,7 +9,7 @@ import pytest
 
 from bluegreen import localkube
 from tests.conformance import replay
-from tests.conformance.clients import of_embedded
+from tests.conformance.clients import of_context, of_embedded
 
 SCENARIOS = dict(replay.scenarios())
 
@@ -39,3 +39,9 @@ def test_a_difference_is_found() -> None:
         other = [*want[:number], {**step, "status": 299}, *want[number + 1 :]]
         assert [failure.step for failure in replay.compare(want, other, None)] == [number]
     assert [failure.step for failure in replay.compare(want, want[:-1], "KeyError")] == [len(want) - 1]
+
+
+def test_a_context_of_a_kubeconfig_will_do_as_well(cluster: localkube.Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(cluster.kubeconfig))
+    with of_context(cluster.context) as client:
+        assert client.get("/api/v1/secrets").status_code == 200
