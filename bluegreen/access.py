@@ -16,13 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
-from bluegreen import asking, clock, localkube
+from bluegreen import asking, clock, localkube, route_access
 from bluegreen.asking import Target
 from bluegreen.clock import Deadline
-from bluegreen.colour import Colour, colour_service
-from bluegreen.entrances import Entrance, of_http_route, of_ingress
 from bluegreen.errors import CannotStartError, TimeoutExpiredError
 from bluegreen.kube import Forbidden, Kube
 from bluegreen.plan import plan_of
@@ -134,7 +131,8 @@ class Access:
         """The first of the routes' addresses at which the health check is routed; without one, the Service's."""
         settings, key = self._settings, (ROUTE, HTTP)
         if key not in self._picked:
-            entrances = [_of_url(settings.route_url)] if settings.route_url else self._entrances()
+            found = route_access.entrances(self._kube, settings)
+            entrances = [_openable(Address(each.host, each.port, ROUTE, each.authority, each.tls)) for each in found]
             said = {str(address): unrouted(address, settings.health_path) for address in entrances}
             taken = next((address for address in entrances if not said[str(address)]), None)
             if taken is None and settings.access == ROUTE:
@@ -145,24 +143,6 @@ class Access:
                 )
             self._picked[key] = taken or self._service(settings.service_name, HTTP)
         return self._picked[key]
-
-    def _entrances(self) -> list[Address]:
-        settings = self._settings
-        own = settings.service_name
-        services = {own, *(colour_service(own, colour) for colour in Colour)}
-        found: list[Entrance] = []
-        for name in settings.route_names:
-            if settings.switch_by == "ingress" and (ingress := self._kube.get("Ingress", name)) is not None:
-                found += of_ingress(ingress, services, settings.health_path)
-            if settings.switch_by == "httproute" and (route := self._kube.get("HTTPRoute", name)) is not None:
-                found += of_http_route(route, self._gateway)
-        return [_openable(Address(each.host, each.port, ROUTE, each.authority)) for each in found]
-
-    def _gateway(self, namespace: str, name: str) -> Obj | None:
-        try:
-            return self._kube.get("Gateway", name, namespace)
-        except Forbidden:  # it is often the platform team's, in a namespace of theirs
-            return None
 
     # --- picking ----------------------------------------------------------------------------------------------
 
@@ -303,13 +283,6 @@ def unrouted(address: Address, path: str) -> str:
 
 def _target(address: Address, path: str) -> Target:
     return Target(address.host, address.port, path, "", "", address.authority, address.tls)
-
-
-def _of_url(url: str) -> Address:
-    """The address of users' URL."""
-    parts = urlsplit(url)
-    tls = parts.scheme == "https"
-    return Address(parts.hostname or "", parts.port or (443 if tls else 80), ROUTE, tls=tls)
 
 
 def container_port(pod: Obj, name: str) -> int:

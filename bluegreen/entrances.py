@@ -18,11 +18,12 @@ SOME = "bluegreen"
 
 @dataclass(frozen=True)
 class Entrance:
-    """An address and port, and the name by which the route knows its users' requests; "" where any will do."""
+    """An address and port, and the host that requests have to name; "" where it is the address."""
 
     host: str
     port: int
     authority: str = ""
+    tls: bool = False
 
 
 def of_ingress(ingress: Obj, services: Collection[str], path: str) -> list[Entrance]:

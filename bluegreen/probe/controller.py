@@ -13,7 +13,10 @@ from bluegreen import clock
 from bluegreen.errors import HarnessError
 from bluegreen.probe.result import SWITCHED, Answer, Felt, ProbeResult, felt, summarise
 
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),  # whom a machine trusts, where that is not the system's own choice
+)
 """All that the probe's process gets of our environment: no secret."""
 
 SUMMARY_SHARE = 0.05

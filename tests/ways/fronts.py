@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bluegreen import localkube
 from bluegreen.clock import Deadline
@@ -156,3 +162,46 @@ class Gated(Front):
         """Whether all of the application's traffic is at a colour, by the route and by the live Service."""
         other = self.weights.get(colour_service(SERVICE, colour.other), 0)
         return bool(self.weights.get(colour_service(SERVICE, colour)) and not other) and self.live is colour
+
+
+@contextmanager
+def ended_tls(url: str, certificate: Path, key: Path) -> Iterator[str]:
+    """An HTTPS address on loopback before a plain one, as a load balancer that ends TLS; its URL."""
+    parts = urlsplit(url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    loop, tasks = asyncio.new_event_loop(), set[asyncio.Task[None]]()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            behind_reader, behind_writer = await asyncio.open_connection(parts.hostname, parts.port)
+            await asyncio.gather(pump(reader, behind_writer), pump(behind_reader, writer))
+        finally:
+            tasks.discard(task)
+
+    async def end() -> None:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, ssl=context))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

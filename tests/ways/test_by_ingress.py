@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,13 @@ from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, NeedsPersonError, TakenOverError
 from bluegreen.journal import Step
 from bluegreen.live_object import MOVED
+from bluegreen.moves import HalfSwitchedError
 from bluegreen.traffic import EPOCH, FencedOffError
 from bluegreen.ways import wholly
 from tests.apps import App
+from tests.tls_api import Authority
 from tests.users import users
-from tests.ways.fronts import NAME, SERVICE, TEAM, Front, leads
+from tests.ways.fronts import NAME, SERVICE, TEAM, Front, ended_tls, leads
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 
@@ -207,3 +210,43 @@ def test_the_ingress_that_setting_up_makes_can_be_switched_by_and_set_up_again(
                 environment.set_up(app.kube, app.settings(tag, **own))
     finally:
         app.remove()
+
+
+def test_when_one_of_two_routes_cannot_be_moved_the_other_goes_back(app: Front) -> None:
+    app.make(f"{SERVICE}-blue", name="back")
+    release = app.release("v1.1.0", ROUTE_NAME=f"{NAME} back")
+    release.begin()
+    patch = release.kube.json_patch
+
+    def json_patch(kind: str, patched: str, ops: list[dict[str, Any]], **more: Any) -> Any:
+        if patched == "back" and any(op["value"] == f"{SERVICE}-green" for op in ops):  # somebody is faster
+            rules = [{"http": {"paths": [leads("/", "others-service")]}}]
+            app.kube.merge_patch("Ingress", "back", {"spec": {"rules": rules}}, manager="kubectl-edit")
+        return patch(kind, patched, ops, **more)
+
+    release.kube.json_patch = json_patch  # type: ignore[method-assign]
+    try:
+        with pytest.raises(HalfSwitchedError, match=r"kubectl-edit.*front had moved and went back to blue") as caught:
+            release.promote()
+    finally:
+        del release.kube.json_patch
+    assert app.leads_to(BLUE)
+    rules = [{"http": {"paths": [leads("/", f"{SERVICE}-blue")]}}]
+    app.kube.merge_patch("Ingress", "back", {"spec": {"rules": rules}}, manager="kubectl-edit")
+    release.abort(caught.value.sentence)
+    release.close()
+    app.rests_at(BLUE, "v1.0.0")
+
+
+def test_users_who_come_by_https_are_followed_by_the_url_that_they_use(
+    app: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with ended_tls(app.url, *authority.issue("shop", "127.0.0.1")) as url:
+        release = app.released("v1.1.0", ROUTE_URL=url)
+    assert release.handle is not None
+    assert (release.handle.live_urls["http"], release.handle.live_via) == (url, "route")
+    assert release.record["probe"]["failed"] == 0, release.record["probe"]["first_failures"]
+    assert set(release.record["probe"]["by_version"]) == {"v1.0.0", "v1.1.0"}
+    app.rests_at(GREEN, "v1.1.0")
