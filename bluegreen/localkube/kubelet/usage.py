@@ -1,7 +1,8 @@
 """What containers use: CPU and memory of all their processes, from /proc; and the end of those that use too much.
 
-A container's processes are its program and all its descendants. Where no control group enforces a memory limit, the
-program is killed when its processes' resident memory exceeds it, as the kernel would do.
+A container's processes are its program and all its descendants; memory that they share (after a fork) counts once.
+Where no control group enforces a memory limit, the program is killed when its processes' resident memory exceeds it, as
+the kernel would do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ Usage = dict[tuple[str, str], dict[str, Used]]
 
 @dataclass(frozen=True)
 class Process:
-    """One process: its parent, the CPU seconds of itself and its ended children, its resident bytes."""
+    """One process, or several added up: its parent, CPU seconds (ended children included), resident bytes."""
 
     parent: int
     cpu_s: float
@@ -78,12 +79,35 @@ def trees(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, 
 
 
 def totals(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, Process]:
-    """For each root process: it and all its descendants, added up."""
+    """For each root process: it and all its descendants, added up. Memory is what they have at most: what they share
+    counts for each of them.
+    """
     found = {}
     for root, pids in trees(all_processes, roots).items():
         members = [all_processes[pid] for pid in pids]
         found[root] = Process(0, sum(each.cpu_s for each in members), sum(each.memory_bytes for each in members))
     return found
+
+
+def shared_once(all_processes: dict[int, Process], roots: Iterable[int]) -> dict[int, int]:
+    """The resident bytes of each tree, with what its processes share counted once: exact, and slow to find out."""
+    found = {}
+    for root, pids in trees(all_processes, roots).items():
+        parts = [_proportional(pid) for pid in pids] if len(pids) > 1 else [None]
+        exact = [part for part in parts if part is not None]
+        found[root] = sum(exact if len(exact) == len(parts) else (all_processes[pid].memory_bytes for pid in pids))
+    return found
+
+
+def _proportional(pid: int) -> int | None:
+    """A process's bytes, of shared pages its part; 0 for one that has gone, None where this may not be looked at."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Pss:")), None)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except OSError:
+        return None
 
 
 class Watcher:
@@ -119,7 +143,7 @@ class Watcher:
             self._enforce(unlimited, measured)
 
     def _measure(self, running: list[tuple[PodRun, ContainerRun]]) -> dict[int, Process]:
-        return totals(processes(), (each.instance.pid for _, each in running if each.instance))
+        return totals(processes(), _roots(running))
 
     def _note(self, running: list[tuple[PodRun, ContainerRun]], measured: dict[int, Process]) -> None:
         now_s = clock.now_s()
@@ -133,7 +157,8 @@ class Watcher:
     def usage(self) -> Usage:
         """What every running container uses now, CPU as a rate over the last seconds."""
         running = self._containers()
-        measured = self._measure(running)
+        every = processes()
+        measured, memory = totals(every, _roots(running)), shared_once(every, _roots(running))
         found: Usage = defaultdict(dict)
         now_s = clock.now_s()
         for run, each in running:
@@ -143,7 +168,7 @@ class Watcher:
             past = [s for s in self._samples.get(each.container_id, []) if now_s - s[0] >= WINDOW_S]
             window_s, cpu = (now_s - past[-1][0], total.cpu_s - past[-1][1]) if past else (0.0, 0.0)
             rate = int(max(0.0, cpu) / window_s * 1e9) if window_s else 0
-            found[run.namespace, run.name][each.name] = Used(rate, total.memory_bytes, window_s)
+            found[run.namespace, run.name][each.name] = Used(rate, memory[each.instance.pid], window_s)
         self._note_missing(running, measured)
         return dict(found)
 
@@ -155,19 +180,35 @@ class Watcher:
 
     def _enforce(self, running: list[tuple[PodRun, ContainerRun]], measured: dict[int, Process]) -> None:
         """End the containers that use too much by themselves, and the largest of a pod that does as a whole."""
-        pods: dict[PodRun, list[tuple[int, ContainerRun]]] = defaultdict(list)
-        for run, each in running:
+        at_most = {pid: process.memory_bytes for pid, process in measured.items()}
+        suspects = {run for run, _ in _too_large(running, at_most)}
+        if not suspects:
+            return
+        closer = [(run, each) for run, each in running if run in suspects]
+        for _, each in _too_large(closer, shared_once(processes(), _roots(closer))):
+            each.out_of_memory = True
             if each.instance:
-                pods[run].append((measured[each.instance.pid].memory_bytes, each))
-        for run, found in pods.items():
-            ending = [each for used, each in found if used > (_bytes(limits_of(run.pod, each.spec)) or used)]
-            whole = _bytes(limits_of(run.pod, {}))
-            if not ending and whole and sum(used for used, _ in found) > whole:
-                ending = [max(found, key=lambda pair: pair[0])[1]]
-            for each in ending:
-                each.out_of_memory = True
-                if each.instance:
-                    each.instance.signal(signal.SIGKILL)
+                each.instance.signal(signal.SIGKILL)
+
+
+def _roots(running: Iterable[tuple[PodRun, ContainerRun]]) -> list[int]:
+    return [each.instance.pid for _, each in running if each.instance]
+
+
+def _too_large(
+    running: Iterable[tuple[PodRun, ContainerRun]], used_bytes: dict[int, int]
+) -> Iterator[tuple[PodRun, ContainerRun]]:
+    """The containers that have to end for these figures, by process id."""
+    pods: dict[PodRun, list[tuple[int, ContainerRun]]] = defaultdict(list)
+    for run, each in running:
+        if each.instance:
+            pods[run].append((used_bytes[each.instance.pid], each))
+    for run, found in pods.items():
+        ending = [each for used, each in found if used > (_bytes(limits_of(run.pod, each.spec)) or used)]
+        whole = _bytes(limits_of(run.pod, {}))
+        if not ending and whole and sum(used for used, _ in found) > whole:
+            ending = [max(found, key=lambda pair: pair[0])[1]]
+        yield from ((run, each) for each in ending)
 
 
 def _bytes(limits: dict[str, Any]) -> int | None:

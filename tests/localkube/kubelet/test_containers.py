@@ -15,8 +15,9 @@ from bluegreen import clock
 from bluegreen.localkube.kinds import KINDS
 from bluegreen.localkube.kubelet.cgroups import Cgroups
 from bluegreen.localkube.kubelet.pod_status import LOST
-from bluegreen.localkube.kubelet.usage import processes, trees
+from bluegreen.localkube.kubelet.usage import WATCH_S, processes, totals, trees
 from tests.localkube.kubelet.node import (
+    NAMESPACE,
     Node,
     has_ended,
     is_ready,
@@ -381,6 +382,32 @@ def test_a_child_that_takes_too_much_memory_ends_its_whole_container_and_no_othe
         assert "went on" not in await node.log("p", "app")
         assert "running" in state_of(pod, 1)
         assert "running" in state_of(pod, field="initContainerStatuses")
+
+    on_node(tmp_path, test)
+
+
+def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
+    async def test(node: Node) -> None:
+        node.kubelet.machine.cgroups = Cgroups()
+        go = tmp_path / "go"
+        code = (
+            "import os, time; held = bytearray(b'x') * (50 << 20); forked = [os.fork() for _ in range(2)]\n"
+            "print('ready', flush=True)\n"
+            f"while not os.path.exists('{go}'): time.sleep(0.05)"
+        )
+        limits = {"limits": {"memory": "100Mi"}}
+        forking = {"name": "app", "image": "example.org/python:v1", "args": ["-c", code], "resources": limits}
+        node.pod("p", forking, restartPolicy="Never")
+        await node.until("p", is_running)
+        await node.wait(lambda: node.raw_log("p").count("ready") == 4)  # each forks
+        (container,) = node.kubelet.machine.launched
+        every = processes()
+        assert totals(every, [container.pid])[container.pid].memory_bytes > 150 << 20
+        assert 50 << 20 < node.kubelet.usage()[NAMESPACE, "p"]["app"].memory_bytes < 100 << 20
+        seen_s = clock.now_s()
+        await node.wait(lambda: clock.now_s() - seen_s > 2 * WATCH_S)
+        go.touch()
+        assert state_of(await node.until("p", has_ended))["terminated"]["reason"] == "Completed"
 
     on_node(tmp_path, test)
 
