@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bluegreen import load, localkube, manifests
 from bluegreen.access import PORT_FORWARD
+from bluegreen.availability import hopeless_pod
 from bluegreen.clock import Deadline
 from bluegreen.colour import Obj
 from bluegreen.errors import HarnessError
@@ -129,9 +130,12 @@ def _removed(kube: Kube) -> Iterator[list[str]]:
 
 
 def _address(kube: Kube, name: str, deadline: Deadline) -> str:
-    """The address of the master, once it runs."""
+    """The address of the master, once it runs. Raises LoadTestError as soon as it is clear that it will not."""
 
     def address(pods: list[Obj]) -> str | None:
+        if reason := next(filter(None, map(hopeless_pod, pods)), ""):
+            remedy = "Set LOAD_IMAGE to an image of locust that the nodes can pull, or ask for less with LOAD_RATE."
+            raise LoadTestError(f"The load test cannot be made by pods: {reason.rstrip('.')}.", remedy)
         status = next((pod.get("status") or {} for pod in pods), {})
         return str(status["podIP"]) if status.get("podIP") and status.get("phase") != "Pending" else None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen import load_pods
+from bluegreen.clock import Deadline
 from bluegreen.errors import HarnessError
 from bluegreen.kube import Kube, connect_handle
 from bluegreen.load import LoadTestError, Plan
@@ -73,10 +74,17 @@ def test_an_image_without_locust_is_told(kube: Kube, cluster: Cluster, tmp_path:
     assert gone(kube)
 
 
+def test_an_image_that_cannot_be_pulled_ends_it_at_once(kube: Kube, tmp_path: Path) -> None:
+    chosen, deadline = settings(kube, LOAD_IMAGE="registry.example.com/no/locust:v1"), Deadline(30)
+    with pytest.raises(LoadTestError, match=r"cannot be made by pods: .*no/locust:v1") as caught:
+        load_pods.run(kube, chosen, Plan("http://127.0.0.1:1"), tmp_path, 1)
+    assert "LOAD_IMAGE" in caught.value.remedy
+    assert not deadline.expired
+    assert gone(kube)
+
+
 def gone(kube: Kube) -> bool:
     """Wait until no pod and no ConfigMap of a load test is left."""
-    from bluegreen.clock import Deadline
-
     for kind in ("Pod", "ConfigMap"):
         kube.wait(
             kind,
