@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bluegreen import checklist, settings
-from bluegreen.checklist import Answer, Row, papers, room
+from bluegreen.access import LOAD_BALANCER, PORT_FORWARD, Address
+from bluegreen.checklist import Answer, Row, papers, reach, room
 from bluegreen.errors import InputError
 from bluegreen.kube import Kube, connect_handle
 from bluegreen.localkube import Cluster
@@ -79,7 +80,7 @@ def test_the_release_account_may_all_that_its_role_lists_and_a_verb_taken_away_i
         rows = checklist.read(releasing, wanted)
         assert checklist.passed(rows), checklist.text(rows)
         fine = {row.what for row in rows if row.answer is Answer.OK}
-        assert fine == {"API", "permissions", "settings, objects", "capacity"}, checklist.text(rows)
+        assert fine == {"API", "permissions", "settings, objects", "capacity", "reach"}, checklist.text(rows)
         assert "may not list nodes" in checklist.text(rows)
         role = kube.get("Role", f"{wanted.app_name}-release")
         assert role is not None
@@ -91,6 +92,18 @@ def test_the_release_account_may_all_that_its_role_lists_and_a_verb_taken_away_i
         assert permissions.found == "may not patch services"
     finally:
         releasing.close()
+
+
+def test_the_ways_that_would_be_taken_are_told_and_who_makes_the_load() -> None:
+    balancer, forward = Address("192.0.2.1", 80, LOAD_BALANCER), Address("127.0.0.1", 40123, PORT_FORWARD)
+    few = settings.load({"DOCKER_IMAGE": "team/shop:v1", "LOAD_IMAGE": "team/locust:v1"})
+    assert (
+        reach.said(few, balancer, forward) == "live at http://192.0.2.1:80 (load balancer), preview by a port-forward"
+    )
+    many = settings.load({"DOCKER_IMAGE": "team/shop:v1", "LOAD_IMAGE": "team/locust:v1", "LOAD_RATE": "500"})
+    assert reach.said(many, forward, forward).endswith(
+        "; 500 requests/s are made in the cluster, by 1 pod of team/locust:v1"
+    )
 
 
 # --- rows by themselves -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bluegreen import manifests, migrations, pinning, preflight
-from bluegreen.checklist import papers, room
+from bluegreen.checklist import papers, reach, room
 from bluegreen.checklist.rows import Answer, Row, passed, text
 from bluegreen.errors import HarnessError
 from bluegreen.kube import Kube, KubeError
@@ -36,6 +36,7 @@ def read(kube: Kube, settings: Settings) -> list[Row]:
         *images(kube, settings),
         _ready(kube, settings),
         room.row(kube, settings),
+        reach.row(kube, settings),
         _migrations(kube, settings),
         *papers.rows(settings),
     ]
@@ -43,7 +44,7 @@ def read(kube: Kube, settings: Settings) -> list[Row]:
 
 def unreached(error: HarnessError, settings: Settings) -> list[Row]:
     """The checklist where the cluster cannot be asked: why, and what can be looked at all the same."""
-    unasked = ("permissions", "image", "settings, objects", "capacity", "migrations")
+    unasked = ("permissions", "image", "settings, objects", "capacity", "reach", "migrations")
     return [
         Row("API", Answer.MISSING, error.sentence, error.remedy),
         *(Row(what, Answer.NOT_ASKED, "the cluster was not reached") for what in unasked),

@@ -20,6 +20,7 @@ ROWS = (
     "image",
     "settings, objects",
     "capacity",
+    "reach",
     "migrations",
     "dashboards",
     "rollback plan",
@@ -76,6 +77,7 @@ def test_every_row_can_be_missing(
             "MIGRATION_COMMAND": "false",
             "DASHBOARDS": str(tmp_path / "none"),
             "ROLLBACK_PLAN": str(tmp_path / "none.md"),
+            "ACCESS": "node-port",
         }
         for name, value in spoilt.items():
             monkeypatch.setenv(name, value)
@@ -83,7 +85,13 @@ def test_every_row_can_be_missing(
         printed = capsys.readouterr().out
     assert table(printed) == {**dict.fromkeys(ROWS, "missing"), "API": "ok"}, printed
     assert code == 4
-    for said in ("may not patch services", "team/shop:v2", "ResourceQuota small allows", "MIGRATION_COMMAND=false"):
+    for said in (
+        "ACCESS=node-port: Service gremlinsai-service has no such address",
+        "may not patch services",
+        "team/shop:v2",
+        "ResourceQuota small allows",
+        "MIGRATION_COMMAND=false",
+    ):
         assert said in printed
 
 
