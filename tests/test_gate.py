@@ -448,7 +448,12 @@ def test_a_pod_that_restarted_or_went_during_the_load_is_found() -> None:
     assert "it was restarted during the load test" in sentences(
         gate.restarts_unchanged(pods(), [pod(1), pod(2), restarted])
     )
-    assert "Gone: shop-green-3." in sentences(gate.restarts_unchanged(pods(), [pod(1), pod(2), pod(4)]))
+    assert "Gone: shop-green-3." in sentences(gate.restarts_unchanged(pods(), [pod(1), pod(2), pod(4)], wanted=3))
+
+
+def test_a_pod_that_the_autoscaler_took_away_is_no_fault_of_the_application() -> None:
+    gate.require(gate.restarts_unchanged(pods(), [pod(1), pod(2)], wanted=2))
+    assert "Gone: shop-green-3." in sentences(gate.restarts_unchanged(pods(), [pod(1), pod(2)], wanted=3))
 
 
 def test_live_is_unharmed_only_when_somebody_asked_and_nothing_failed() -> None:

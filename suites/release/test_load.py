@@ -34,8 +34,8 @@ def test_it_bears_the_load(target: Target, settings: Settings, run_dir: Path, no
     if warnings := gate.load_warnings(results, wanted):
         note("warnings", warnings)
     judged = gate.loads(results, wanted)
-    after = target.pods()
-    pods_after = [*gate.restarts_unchanged(pods, after), *gate.usage(target.usage(after), after)]
+    size, after = int(target.deployment()["spec"]["replicas"]), target.pods()
+    pods_after = [*gate.restarts_unchanged(pods, after, size), *gate.usage(target.usage(after), after)]
     errors = target.errors_since(before, sum(result.requests for result in results))
     gate.require([*judged, *pods_after, *gate.well_throughout(watch.looks), *errors])
 
