@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from argparse import Namespace as Arguments
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluegreen.cli.exits import COULD_NOT_START, GATE_FAILED, OK
-from bluegreen.errors import HarnessError, InputError, Mistake
+from bluegreen.errors import CannotStartError, HarnessError, InputError, Mistake
 
 if TYPE_CHECKING:
     from bluegreen.kube import Kube
@@ -43,8 +45,9 @@ def setup(arguments: Arguments) -> int:
     from bluegreen import environment
 
     kube, settings = _connect(arguments)
-    for applied in environment.set_up(kube, settings):
-        print(f"  {applied}")
+    with _as_administrator():
+        for applied in environment.set_up(kube, settings):
+            print(f"  {applied}")
     print(f"Namespace {settings.namespace} on {kube.context} is set up.")
     return OK
 
@@ -194,7 +197,8 @@ def reset(arguments: Arguments) -> int:
     from bluegreen import environment, kube
 
     connected = kube.connect(settings)
-    environment.reset(connected, settings)
+    with _as_administrator():
+        environment.reset(connected, settings)
     print(f"Everything of {settings.app_name} in namespace {settings.namespace} on {connected.context} is gone.")
     return OK
 
@@ -210,6 +214,20 @@ def init(arguments: Arguments) -> int:  # noqa: ARG001
         print(f"Add this to pytest's configuration, in the form of your file:\n\n{missing}")
     print("Release:  pytest suites/release")
     return OK
+
+
+@contextmanager
+def _as_administrator() -> Iterator[None]:
+    """What only an administrator may do says so: the account for releases may not, and is not meant to."""
+    from bluegreen.kube import Forbidden, Unauthorized
+
+    try:
+        yield
+    except Unauthorized:
+        raise
+    except Forbidden as error:
+        remedy = "It takes an account that may write namespaces, Roles and Secrets: an administrator's, once."
+        raise CannotStartError(error.sentence, remedy) from error
 
 
 def _confirm(namespace: str, given: str | None) -> None:

@@ -128,3 +128,24 @@ def test_a_cluster_that_does_not_answer_is_a_row_too(
         "dashboards": "unknown",
         "rollback plan": "ok",
     }, printed
+
+
+@pytest.mark.parametrize("command", [["setup"], ["reset", "--yes"]], ids=["setup", "reset"])
+def test_what_takes_an_administrator_says_so_to_the_account_for_releases(
+    kube: Kube,
+    cluster: Cluster,
+    tmp_path: Path,
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = {"CLUSTER": cluster.context, "NAMESPACE": kube.namespace, "DOCKER_IMAGE": "team/shop:v1"}
+    kubeconfig = account.set_up_for(kube, settings.load(given), cluster, tmp_path / "kubeconfig")
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**given, "KUBECONFIG": str(kubeconfig)}.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main([*command, *([kube.namespace] if command[-1] == "--yes" else [])]) == 4
+    said = capsys.readouterr().err
+    assert "forbidden" in said
+    assert "an administrator's, once" in said
+    assert kube.get("Service", "gremlinsai-service") is not None
