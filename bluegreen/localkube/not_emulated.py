@@ -71,8 +71,9 @@ NOT_EMULATED: tuple[Gap, ...] = (
         "for a conversion webhook is refused.",
     ),
     Gap(
-        "StatefulSet, DaemonSet, CronJob, admission webhooks",
-        "not served: their paths answer 404, as on a server without them.",
+        "StatefulSet, DaemonSet, CronJob, admission webhooks, and whatever else kubectl api-resources does not list",
+        "not served, nor are other versions of what is (autoscaling/v1, events.k8s.io/v1): their paths answer 404, as "
+        "on a server without them.",
     ),
     Gap("High availability and etcd", "one process; writes are logged to a file and survive its death."),
 )

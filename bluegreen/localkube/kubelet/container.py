@@ -7,24 +7,21 @@ Its state is kept as the API shows it (``status``).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-import signal
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bluegreen import clock
 from bluegreen.localkube.images import Image
-from bluegreen.localkube.kubelet import hooks
-from bluegreen.localkube.kubelet.answers import Answer, go_duration
+from bluegreen.localkube.kubelet import ending, hooks
+from bluegreen.localkube.kubelet.answers import go_duration
 from bluegreen.localkube.kubelet.backoff import BackOff
 from bluegreen.localkube.kubelet.describe import describe
 from bluegreen.localkube.kubelet.env import ConfigError
-from bluegreen.localkube.kubelet.files import SCHEME, keep_latest_log, log_file, message_file
+from bluegreen.localkube.kubelet.files import SCHEME, keep_latest_log, log_file
 from bluegreen.localkube.kubelet.grace import Grace
 from bluegreen.localkube.kubelet.handlers import Place, ports_of
 from bluegreen.localkube.kubelet.launch import Container, ContainerSpec, Exit, StartError
-from bluegreen.localkube.kubelet.logs import last_words
 from bluegreen.localkube.kubelet.pod_status import restartable
 from bluegreen.localkube.kubelet.probes import Kind, Prober
 from bluegreen.localkube.kubelet.pulling import RETRY_S, SHOWN_S, Puller
@@ -37,18 +34,11 @@ Obj = dict[str, Any]
 T = TypeVar("T")
 INITS, MAINS, EPHEMERAL = "initContainers", "containers", "ephemeralContainers"
 """The lists of a pod's spec in which containers stand."""
-MESSAGE_LIMIT = 4096  # bytes of a termination message
-MINIMUM_GRACE_S = 2.0  # what is left for SIGTERM after a preStop hook: the kubelet's number
 RUNTIME = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
     "unable to start container process: error during container init: "
 )
 LOST = Exit(255)  # of a program that ended with an earlier daemon
-PORT_TAKEN = ("address already in use", "eaddrinuse")
-PORT_REMEDY = (
-    "a port is taken: pods share this machine, so a program must listen on its pod's own address only, which it finds "
-    "in the variables POD_IP and HOST"
-)
 
 
 class Idle:
@@ -373,22 +363,8 @@ class ContainerRun:
         reason = "Completed" if ended.code == 0 else "Error"
         if ended.code and (ended.out_of_memory or self.out_of_memory):
             reason = "OOMKilled"
-        self._leave(self._terminated(ended, reason, self._message(ended.code)))
+        self._leave(self._terminated(ended, reason, ending.message(self, ended.code)))
         self.pod.touch()
-
-    def _message(self, code: int) -> str:
-        """What the program left as its termination message, or what its log says instead."""
-        if not isinstance(self.instance, Container):
-            return ""
-        with contextlib.suppress(OSError):
-            left = message_file(self.pod.directory, self.name).read_bytes()[:MESSAGE_LIMIT]
-            if left:
-                return left.decode(errors="replace")
-        words = last_words(log_file(self.pod.directory, self.name, self.container_id)) if code else ""
-        if any(sign in words.lower() for sign in PORT_TAKEN):
-            self.event("Warning", "PortTaken", f"Container {self.name} ended because {PORT_REMEDY}")
-            return f"{words}{PORT_REMEDY}\n"
-        return words if self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError" else ""
 
     def _stop_probing(self) -> None:
         if self._probing:
@@ -398,32 +374,11 @@ class ContainerRun:
     # -- its end ---------------------------------------------------------------
     async def stop(self, grace: Grace, why: str) -> None:
         """Stop the program: preStop hook, SIGTERM, the grace period, SIGKILL."""
-        instance = self.instance
-        if instance is None or instance.ended.done():
-            return
-        self.event("Normal", "Killing", why)
-        if self._prober:
-            self._prober.stop_liveness()
-        hook = (self.spec.get("lifecycle") or {}).get("preStop")
-        if hook and grace.remaining_s > 0:
-            await self._pre_stop(hook, grace, instance.ended)
-        instance.signal(signal.SIGTERM)
-        if not await grace.wait(instance.ended, at_least_s=MINIMUM_GRACE_S):
-            instance.signal(signal.SIGKILL)
-        await asyncio.shield(instance.ended)
-
-    async def _pre_stop(self, hook: Obj, grace: Grace, ended: asyncio.Future[Exit]) -> None:
-        """Run the hook for as long as the grace period lasts and the program lives."""
-        acting: asyncio.Future[Answer] = asyncio.ensure_future(hooks.act(hook, self.place(), self.name, self.pod.title))
-        both: list[asyncio.Future[Any]] = [acting, ended]
-        either = asyncio.ensure_future(asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED))
-        try:
-            await grace.wait(either)
-        finally:
-            either.cancel()
-            acting.cancel()
-        if not acting.cancelled() and acting.done() and not acting.result().ok:
-            self.event("Warning", "FailedPreStopHook", "PreStopHook failed")
+        if self.running:
+            self.event("Normal", "Killing", why)
+            if self._prober:
+                self._prober.stop_liveness()
+            await ending.stop(self, grace)
 
     def show_end(self) -> None:
         """After ``stop`` of a container whose ``run`` was cancelled: show how it ended."""

@@ -80,7 +80,8 @@ def test_without_an_input_the_program_reads_nothing(tmp_path: Path) -> None:
     on_node(tmp_path, test)
 
 
-def test_a_terminal_is_input_and_output_and_has_a_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("namespaces", [None, "none"])
+def test_a_terminal_is_input_and_output_and_has_a_size(tmp_path: Path, namespaces: str | None) -> None:
     async def test(node: Node) -> None:
         await started(node, 'read line; stty size; test -t 2 && echo "$line on $TERM"', stdin=True, tty=True)
         streams = await attached(node)
@@ -92,7 +93,7 @@ def test_a_terminal_is_input_and_output_and_has_a_size(tmp_path: Path) -> None:
         await node.until("p", has_ended)
         assert "typed on xterm" in await node.log("p")
 
-    on_node(tmp_path, test)
+    on_node(tmp_path, test, namespaces)
 
 
 def test_one_who_does_not_listen_holds_the_program_up_until_they_do_or_leave(tmp_path: Path) -> None:
