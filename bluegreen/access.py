@@ -92,7 +92,7 @@ class Access:
 
     def live(self, port: str = "http") -> Address:
         """The live Service; the port that users ask by the route they come in by, where there is one that answers."""
-        if port == HTTP and self._settings.route_names and self._settings.access in ("auto", ROUTE):
+        if port == HTTP and self._settings.routes and self._settings.access in ("auto", ROUTE):
             return self._by_route()
         return self.behind(port)
 

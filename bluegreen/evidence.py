@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from bluegreen import clock
 from bluegreen.clock import Deadline
-from bluegreen.colour import Colour, Obj
+from bluegreen.colour import Colour, Obj, colour_service
 from bluegreen.errors import HarnessError
 from bluegreen.kube import Kube
 from bluegreen.plan import plan_of
@@ -119,11 +119,11 @@ class _Taking:
         return self._try(kind, lambda: self._kube.list(kind, labels=labels), nothing)
 
     def _named(self, names: Sequence[str]) -> list[Obj]:
-        """The Deployments, their autoscalers and disruption budgets of the same name, and the Services."""
+        """The Deployments, their autoscalers and disruption budgets of the same name, the Services, and the routes."""
         services = _services(self._settings)
         kinds = ("Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget")
         wanted = [(kind, name) for name in names for kind in kinds]
-        wanted += [("Service", service) for service in services]
+        wanted += [*(("Service", service) for service in services), *self._settings.routes]
         found = [self._try(f"{kind} {one}", partial(self._kube.get, kind, one), None) for kind, one in wanted]
         return [obj for obj in found if obj is not None]
 
@@ -181,5 +181,7 @@ def _written(taken: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _services(settings: Settings) -> list[str]:
-    """The live Services and their previews."""
-    return [service for name in plan_of(settings).services for service in (name, f"{name}-preview")]
+    """The live Services, their previews, and those of the colours where routes lead to them."""
+    names = plan_of(settings).services
+    own = [colour_service(name, colour) for name in names for colour in Colour] if settings.routes else []
+    return [service for name in names for service in (name, f"{name}-preview")] + own

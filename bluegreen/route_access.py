@@ -18,10 +18,11 @@ def entrances(kube: Kube, settings: Settings) -> list[Entrance]:
     own = settings.service_name
     services = {own, *(colour_service(own, colour) for colour in Colour)}
     found: list[Entrance] = []
-    for name in settings.route_names:
-        if settings.switch_by == "ingress" and (ingress := kube.get("Ingress", name)) is not None:
-            found += of_ingress(ingress, services, settings.health_path)
-        if settings.switch_by == "httproute" and (route := kube.get("HTTPRoute", name)) is not None:
+    for kind, name in settings.routes:
+        route = kube.get(kind, name)
+        if route is not None and kind == "Ingress":
+            found += of_ingress(route, services, settings.health_path)
+        elif route is not None:
             found += of_http_route(route, partial(_gateway, kube))
     return found
 

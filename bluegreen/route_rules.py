@@ -24,9 +24,9 @@ def require(kube: Kube, settings: Settings, wanted: list[Obj], *, settled: bool)
     ``wanted``: what is set up first. ``settled``: whether all of its traffic has to go to one place; an unfinished
     release may have left it otherwise, and is mended first. Raises CannotStartError.
     """
-    kind, plan = ways.KINDS.get(settings.switch_by, ""), plan_of(settings)
+    plan = plan_of(settings)
     made = {(obj["kind"], obj["metadata"]["name"]) for obj in wanted}
-    for name in settings.route_names:
+    for kind, name in settings.routes:
         found = kube.get(kind, name)
         if found is None and (kind, name) not in made:
             raise _missing(kube, (kind, name))

@@ -28,6 +28,9 @@ KIND = "kind"
 SELECTOR = "selector"
 """The value of SWITCH_BY that names no routes."""
 
+ROUTE_KINDS = {"ingress": "Ingress", "httproute": "HTTPRoute"}
+"""The values that do, and the kind of those."""
+
 KIND_NODE_PORT, KIND_PREVIEW_NODE_PORT = 30080, 30081
 """A choice: NODE_PORT and PREVIEW_NODE_PORT on kind, within Kubernetes' own range of 30000 to 32767."""
 """The value of CLUSTER that means the embedded cluster."""
@@ -123,7 +126,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "SWITCH_BY",
-        grammar.one_of(SELECTOR, "ingress", "httproute"),
+        grammar.one_of(SELECTOR, *ROUTE_KINDS),
         SELECTOR,
         "What moves live traffic: selector (the live Services' own), or before them ingress or httproute (the routes "
         "named by ROUTE_NAME).",
@@ -774,9 +777,9 @@ class Settings:
         return (self.service_name, *self.extra_services.split())
 
     @property
-    def route_names(self) -> tuple[str, ...]:
-        """The routes by which users come in; none where Services alone are switched."""
-        return tuple(self.route_name.split())
+    def routes(self) -> tuple[tuple[str, str], ...]:
+        """Kind and name of the routes by which users come in; none where Services alone are switched."""
+        return tuple((ROUTE_KINDS[self.switch_by], name) for name in self.route_name.split())
 
     @property
     def shares(self) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from bluegreen.fence import Op
 from bluegreen.kube import Kube
 from bluegreen.live_object import MANAGER, MOVED, ForeignWriteError, LiveObject, Ref
 from bluegreen.plan import Plan, plan_of
-from bluegreen.settings import Settings
+from bluegreen.settings import ROUTE_KINDS, Settings
 from bluegreen.ways import Split, Way, wholly
 
 __all__ = ["EPOCH", "MANAGER", "FencedOffError", "ForeignWriteError", "Patch", "Traffic"]
@@ -82,9 +82,8 @@ class Traffic:
     @property
     def routes(self) -> tuple[Ref, ...]:
         """The Ingresses or HTTPRoutes by which users come in; none where Services alone are switched."""
-        kind = ways.KINDS.get(self.settings.switch_by, "")
         recorded = (ref for ref in self.recorded if ref[0] != "Service")
-        return tuple(dict.fromkeys((*((kind, name) for name in self.settings.route_names), *recorded)))
+        return tuple(dict.fromkeys((*self.settings.routes, *recorded)))
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -313,7 +312,7 @@ def _leave(ref: Ref, settings: Settings) -> str:
             "Name it in EXTRA_SERVICES again, or delete it, or give it another selector than "
             f"{settings.app_name}'s with a colour."
         )
-    by = next(word for word, kind in ways.KINDS.items() if kind == ref[0])
+    by = next(word for word, kind in ROUTE_KINDS.items() if kind == ref[0])
     return (
         f"Set SWITCH_BY={by} ROUTE_NAME={ref[1]} again, or let its backends lead to {settings.service_name} itself, "
         "which serves the same colour."

@@ -138,7 +138,7 @@ class Own:
         pairs += [(found.files[key_of(obj)], self._here(obj)) for obj in found.around]
         for obj in found.services.values():
             made = [colouring.service(obj), colouring.preview(obj, self.settings, self.service_port)]
-            if self.settings.route_names:
+            if self.settings.routes:
                 made += colour_services.beside(made[:1])
             pairs += [(found.files[key_of(obj)], self._here(one)) for one in made]
         for colour in Colour:

@@ -106,7 +106,7 @@ class Templates:
             try:
                 path = str(manifests.source(self.settings, name))
                 objects = [obj for one in self._each(name) for obj in manifests.render(one, name, **values)]
-                if name == "production-service" and self.settings.route_names:
+                if name == "production-service" and self.settings.routes:
                     objects += list(colour_services.beside(objects))
                 pairs += [(path, obj) for obj in objects]
             except InputError as problem:

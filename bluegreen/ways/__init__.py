@@ -15,14 +15,10 @@ from bluegreen.ways.protocol import Part, Place, RefusedRouteError, Split, Uncle
 from bluegreen.ways.selector import ServiceSelector
 from bluegreen.ways.splits import shared, told, whole, wholly
 
-KINDS = {"ingress": "Ingress", "httproute": "HTTPRoute"}
-"""The values of SWITCH_BY that name routes, and the kind of those."""
-
 WEIGHTED = frozenset({"HTTPRoute"})
 """The kinds of which one object can share traffic out between two colours."""
 
 __all__ = [
-    "KINDS",
     "WEIGHTED",
     "Backends",
     "Part",

@@ -123,6 +123,8 @@ def test_harm_at_a_step_returns_everything_in_one_patch(app: Gated) -> None:
     release.close()
     app.rests_at(BLUE, "v1.0.0")
     assert [weights(patch) for patch in release.record["patches"]] == [(90, 10), (100, 0)]
+    captured = json.loads((release.out_dir / release.record["evidence"]["green"]["file"]).read_text())
+    assert {f"HTTPRoute/{NAME}", f"Service/{SERVICE}-green"} <= captured["objects"].keys()
     (step,) = release.record["shares"]
     assert 3 <= step["failed"] <= 0.2 * step["requests"]
 
