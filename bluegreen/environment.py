@@ -19,7 +19,7 @@ from bluegreen.applying import RELEASE, bring_about, dry_run, fits
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError, InputError, Mistake, TimeoutExpiredError
-from bluegreen.kube import Forbidden, Invalid, Kube
+from bluegreen.kube import Forbidden, Invalid, Kube, Unauthorized
 from bluegreen.plan import plan_of
 from bluegreen.settings import Settings
 
@@ -160,6 +160,9 @@ def _living_namespace(kube: Kube, settings: Settings) -> Obj | None:
     return namespace
 
 
+ADMINISTRATOR = "It takes an account that may write namespaces, Roles and Secrets: an administrator's, once."
+"""What to do where this account may not set up or reset: the one for releases may not, and is not meant to."""
+
 TRIED = "-tried"
 """What the name of a Deployment that is only tried ends with."""
 
@@ -182,8 +185,10 @@ def _try_out(kube: Kube, settings: Settings, wanted: list[tuple[str, Obj]], name
         except Invalid as refusal:
             why = f"the server refuses {obj['kind']} {obj['metadata']['name']}: {refusal.message or refusal.sentence}"
             mistakes.append(Mistake(path, None, why.rstrip(".") + ".", "Correct the manifest, or the setting in it."))
-        except Forbidden as refusal:
+        except Unauthorized as refusal:
             raise CannotStartError(refusal.sentence, refusal.remedy) from None
+        except Forbidden as refusal:
+            raise CannotStartError(refusal.sentence, ADMINISTRATOR) from None
     try:
         _try_deployment(kube, settings, stand_in)
     except InputError as problem:

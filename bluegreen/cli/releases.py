@@ -218,7 +218,8 @@ def init(arguments: Arguments) -> int:  # noqa: ARG001
 
 @contextmanager
 def _as_administrator() -> Iterator[None]:
-    """What only an administrator may do says so: the account for releases may not, and is not meant to."""
+    """What only an administrator may do says so."""
+    from bluegreen.environment import ADMINISTRATOR
     from bluegreen.kube import Forbidden, Unauthorized
 
     try:
@@ -226,8 +227,7 @@ def _as_administrator() -> Iterator[None]:
     except Unauthorized:
         raise
     except Forbidden as error:
-        remedy = "It takes an account that may write namespaces, Roles and Secrets: an administrator's, once."
-        raise CannotStartError(error.sentence, remedy) from error
+        raise CannotStartError(error.sentence, ADMINISTRATOR) from error
 
 
 def _confirm(namespace: str, given: str | None) -> None:
