@@ -40,12 +40,18 @@ def random_suffix() -> str:
 
 def place(kind: Kind, namespace: str, obj: Obj) -> None:
     """Put the type and the request's namespace on a new object; 400 when it names another namespace."""
-    obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
+    put_type(kind, obj)
     if kind.namespaced:
         place_view(namespace, obj)
     else:  # rest.EnsureObjectNamespaceMatchesRequestNamespace clears it
         obj["metadata"] = obj.get("metadata") or {}
         obj["metadata"].pop("namespace", None)
+
+
+def put_type(kind: Kind, obj: Obj) -> None:
+    """Say what the object is. One that says it is of another custom kind is left for validation to refuse."""
+    obj["apiVersion"] = kind.api_version
+    obj["kind"] = (kind.custom and obj.get("kind")) or kind.kind
 
 
 def place_view(namespace: str, obj: Obj) -> None:

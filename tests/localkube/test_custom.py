@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -410,3 +411,23 @@ def test_rules_that_nobody_evaluates_are_warned_of(served: Served) -> None:
     given = definition(SCHEMA | {"x-kubernetes-validations": [{"rule": "true"}]})
     with served.client() as client:
         assert "none of the 1 rules is evaluated" in client.post(DEFINITIONS, json=given).headers["Warning"]
+
+
+def test_a_property_may_be_called_as_a_type(served: Served) -> None:
+    item = {"type": "object", "required": ["k"], "properties": {"k": {"type": "string"}, "v": {"type": "string"}}}
+    below = {"type": "array", "items": item, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+    spec = {"type": "object", "properties": {"list": below, "map": {**item, "required": []}}}
+    body = {**widget(), "spec": {"list": [{"k": "a", "v": "1"}], "map": {"k": "b"}}}
+    headers = {"Content-Type": "application/apply-patch+yaml"}
+    with served.client() as client:
+        client.post(DEFINITIONS, json=definition({"type": "object", "properties": {"spec": spec}}))
+        served.do(lambda: establish(served.registry))
+        answer = client.patch(f"{WIDGETS}/a", params={"fieldManager": "m"}, content=json.dumps(body), headers=headers)
+    assert answer.status_code == 201, answer.text
+    owned = answer.json()["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
+    assert owned == {"f:list": {'k:{"k":"a"}': {".": {}, "f:k": {}, "f:v": {}}}, "f:map": {"f:k": {}}}
+
+
+def test_an_object_is_of_the_kind_it_says(api: httpx.Client) -> None:
+    answer = api.post(WIDGETS, json={**widget(), "kind": "Gadget"})
+    assert causes(answer) == [("kind", "FieldValueInvalid", 'Invalid value: "Gadget": must be Widget')]

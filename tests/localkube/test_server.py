@@ -461,3 +461,12 @@ def test_every_kind_can_be_listed(api: httpx.Client) -> None:
         if "list" in kind.verbs and kind.stored:
             base = f"/apis/{kind.group}/{kind.version}" if kind.group else "/api/v1"
             assert api.get(f"{base}/{kind.plural}").json()["kind"] == kind.list_kind
+
+
+def test_a_collection_is_deleted_as_far_as_asked(api: httpx.Client) -> None:
+    maps = "/api/v1/namespaces/default/configmaps"
+    for name in "abc":
+        api.post(maps, json={"metadata": {"name": name, "labels": {"go": "1"}}})
+    assert len(api.delete(maps, params={"labelSelector": "go=1", "limit": 2}).json()["items"]) == 2
+    left = api.get(maps, params={"labelSelector": "go=1"}).json()["items"]
+    assert [each["metadata"]["name"] for each in left] == ["c"]

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from bluegreen.localkube import schema
 from bluegreen.localkube.cell_words import since
 from bluegreen.localkube.custom import jsonpath
 from bluegreen.localkube.kinds import Obj
@@ -69,7 +70,8 @@ def _text(value: Any) -> str:
 
 def definitions(columns: tuple[Column, ...]) -> list[Obj]:
     """All columns, the name first."""
-    name = {"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0}
+    said = schema.text("meta.v1.ObjectMeta")["name"]
+    name = {"name": "Name", "type": "string", "format": "name", "description": said, "priority": 0}
     return [name, *(column.definition() for column in columns)]
 
 

@@ -83,4 +83,4 @@ def _object(schema: Schema, name: str) -> Field:
         return found
     if schema.get(PRESERVE) and not properties(schema) and schema.get("x-kubernetes-map-type") != "atomic":
         return DEDUCED
-    return Field.holding(_struct(schema, name))
+    return Field.holding(_struct(schema, f".{name}"))  # no type is named so; a property may be "list"

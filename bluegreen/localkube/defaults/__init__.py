@@ -12,6 +12,7 @@ from bluegreen.localkube.custom import objects as custom_objects
 from bluegreen.localkube.defaults import access, cluster, definitions, networking, pods, workloads
 from bluegreen.localkube.defaults.pods import image_tag, qos_class
 from bluegreen.localkube.kinds import Kind, Obj
+from bluegreen.localkube.metadata import put_type
 
 __all__ = ["apply_defaults", "image_tag", "qos_class"]
 
@@ -23,6 +24,7 @@ DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "HorizontalPodAutoscaler": workloads.autoscaler,
     "IngressClass": networking.ingress_class,
     "Job": workloads.job,
+    "ClusterRole": access.role,
     "ClusterRoleBinding": access.binding,
     "LimitRange": cluster.limit_range,
     "Namespace": cluster.namespace,
@@ -31,6 +33,7 @@ DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "Pod": pods.pod,
     "PriorityClass": cluster.priority_class,
     "ReplicaSet": workloads.replica_set,
+    "Role": access.role,
     "RoleBinding": access.binding,
     "Secret": cluster.secret,
     "Service": networking.service,
@@ -44,7 +47,7 @@ def apply_defaults(kind: Kind, obj: Obj) -> None:
 
     Expects types already checked (``decoding``); doing it twice is doing it once.
     """
-    obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
+    put_type(kind, obj)
     if kind.custom is not None:
         custom_objects.settle(kind, obj)
         return

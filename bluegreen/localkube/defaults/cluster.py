@@ -36,7 +36,8 @@ def secret(obj: Obj) -> None:
 
 def limit_range(obj: Obj) -> None:
     """A LimitRange: the limits of containers are their maximum, and their requests their limits or the minimum."""
-    for item in obj["spec"].get("limits") or ():
+    obj["spec"]["limits"] = obj["spec"].get("limits") or None  # as etcd gives it back: an empty list is none
+    for item in obj["spec"]["limits"] or ():
         if item.get("type") != "Container":
             continue
         default = {**(item.get("max") or {}), **(item.get("default") or {})}

@@ -44,6 +44,8 @@ def job(obj: Obj) -> None:
     spec.setdefault("suspend", False)
     spec.setdefault("manualSelector", False)
     policy = spec.get("podFailurePolicy")
+    if policy is not None:
+        policy["rules"] = policy.get("rules") or None  # as etcd gives it back: an empty list is none
     spec.setdefault("podReplacementPolicy", "TerminatingOrFailed" if policy is None else "Failed")
     for rule in (policy or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():

@@ -214,6 +214,7 @@ async def delete_collection(call: Call) -> web.StreamResponse:
     selected = selectors.selection(call.kind, asked.labels, asked.fields)
     store = call.registry.store
     entries = [entry for entry in store.entries(call.kind, call.target.namespace) if selected.matches(entry.obj)]
+    entries = entries[: asked.limit or None]
     for place, entry in enumerate(entries):
         if place % _DELETED_AT_ONCE == _DELETED_AT_ONCE - 1:
             await asyncio.sleep(0)
