@@ -210,8 +210,7 @@ def require_room(kube: Kube, deployments: Deployments, candidate: Colour, worklo
     need: Counter[str] = Counter()
     for workload in (workload for workload in workloads if workload.released):
         one = deployments.of(workload)
-        gives = workload.live_replicas or 0 if workload.active_only else 0  # it ends before the other one starts
-        more = max(0, workload.replicas - gives - one.size(candidate))
+        more = max(0, workload.replicas - workload.given_up - one.size(candidate))
         need.update(capacity.needed(one.rendered(candidate, workload.replicas), more))
     if short := list(capacity.shortages(quotas, dict(need))):
         raise CannotStartError(

@@ -34,6 +34,11 @@ class Workload:
         """The label selector of one colour's pods."""
         return f"{self.selector},version={colour}"
 
+    @property
+    def given_up(self) -> int:
+        """The live colour's pods that end before the candidate's begin, and so make room for them."""
+        return (self.live_replicas or 0) if self.active_only else 0
+
     def told(self) -> dict[str, Any]:
         """What a report says of it."""
         return {"name": self.name, "replicas": self.replicas, "active_only": self.active_only}

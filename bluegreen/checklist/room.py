@@ -27,7 +27,8 @@ def row(kube: Kube, settings: Settings) -> Row:
     try:
         candidate, workloads = _candidate(kube, settings)
         deployments = Deployments(kube, settings, "")
-        wanted = [_more(kube, deployments.of(one), candidate, one.replicas) for one in workloads if one.released]
+        released = [one for one in workloads if one.released]
+        wanted = [_more(kube, deployments.of(one), candidate, one) for one in released]
         quotas, ranges = kube.list("ResourceQuota"), _limit_ranges(kube)
     except HarnessError as error:
         return Row(WHAT, Answer.UNKNOWN, error.sentence, error.remedy)
@@ -36,7 +37,9 @@ def row(kube: Kube, settings: Settings) -> Row:
         need.update(capacity.needed({"spec": {"template": {"spec": pod}}}, more))
     if short := list(capacity.shortages(quotas, dict(need))):
         return Row(WHAT, Answer.MISSING, "; ".join(short), "Raise the quota, or free some of it.")
-    said = [f"{sum(more for _, more in wanted)} more pods of {candidate}"]
+    each = [f"{one.name} {more}" for one, (_, more) in zip(released, wanted, strict=True)]
+    listed = f" ({', '.join(each)})" if len(each) > 1 else ""
+    said = [f"{sum(more for _, more in wanted)} more pods of {candidate}{listed}"]
     said += [f"{len(quotas)} ResourceQuotas have room" if quotas else "no ResourceQuota", *ranges]
     return _with_nodes(kube, [pod for pod, more in wanted for _ in range(more)], said)
 
@@ -50,11 +53,11 @@ def _candidate(kube: Kube, settings: Settings) -> tuple[Colour, tuple[Workload, 
     return candidate, roster(deployments, candidate, live, deployments.found())
 
 
-def _more(kube: Kube, deployments: Deployments, candidate: Colour, size: int) -> tuple[Obj, int]:
+def _more(kube: Kube, deployments: Deployments, candidate: Colour, workload: Workload) -> tuple[Obj, int]:
     """A pod of the candidate, as the server admits it, and how many there have to be on top of what is there."""
-    rendered = deployments.rendered(candidate, size)
+    rendered = deployments.rendered(candidate, workload.replicas)
     pod = _admitted(kube, rendered) or rendered["spec"]["template"]["spec"]
-    return pod, max(0, size - deployments.size(candidate))
+    return pod, max(0, workload.replicas - workload.given_up - deployments.size(candidate))
 
 
 def _limit_ranges(kube: Kube) -> list[str]:

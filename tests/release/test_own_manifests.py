@@ -65,6 +65,9 @@ def test_the_output_of_helm_is_released_with_all_its_deployments_and_services(se
     assert {name for name, size in sizes.items() if size} == green
     assert {name for name, size in sizes.items() if not size} == blue
     assert several.kube.get("Pod", "shop-test-connection") is None
+    checked = several.command("preflight", DOCKER_IMAGE=f"{IMAGE}:v1.2.0")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "3 more pods of blue (shop-web 2, shop-prices 1, shop-worker 0)" in checked.stdout
     for command in ("status", "history"):
         said = several.command(command).stdout
         assert all(name in said for name in (green if command == "status" else names)), said
