@@ -187,7 +187,11 @@ class ApiServer:
     def _answer_path(self, request: web.BaseRequest, user: User, path: str) -> web.StreamResponse:
         """Discovery, OpenAPI and what is nothing at all."""
         audit.note(user, request.method.lower(), None)
-        self._require(user, Attributes(request.method.lower(), path=path))
+        asked = self._paths.unserved(path)
+        if asked is None:
+            self._require(user, Attributes(request.method.lower(), path=path))
+        else:
+            self._require(user, asked.attributes(asked.verb(request.method, watch=False)))
         if request.method != "GET":
             return self._nothing(path)
         accept, served = request.headers.get("Accept", ""), self._kinds.served

@@ -366,3 +366,13 @@ def test_who_may_escalate_or_bind_may_do_so(admin: httpx.Client, account: httpx.
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "any"}
     body = {"metadata": {"name": "any"}, "roleRef": reference, "subjects": []}
     assert account.post(f"{HERE}/rolebindings", json=body).status_code == 201
+
+
+def test_who_may_not_ask_is_not_told_what_is_not_served(account: httpx.Client, admin: httpx.Client) -> None:
+    refused = account.get("/apis/example.com/v1/things")
+    assert refused.status_code == 403
+    assert refused.json()["message"] == (
+        f'things.example.com is forbidden: User "{SA}" cannot list resource "things" in API group "example.com"'
+        " at the cluster scope"
+    )
+    assert admin.get("/apis/example.com/v1/things").text == "404 page not found\n"

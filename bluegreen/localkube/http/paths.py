@@ -58,6 +58,15 @@ class Parser:
         self.parse = lru_cache(maxsize=4096)(self._parse)
         kinds.on_change(self.parse.cache_clear)
 
+    def unserved(self, path: str) -> Target | None:
+        """What a path of no served group version names: who may not ask for it is not told that it is not there."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        if parts[0] == "api" and len(parts) > 2:
+            return _target(self._kinds, "", parts[1], parts[2:])
+        if parts[0] == "apis" and len(parts) > 3:
+            return _target(self._kinds, parts[1], parts[2], parts[3:])
+        return None
+
     def _parse(self, path: str) -> Target | None:
         """The target of a path below ``/api/v1`` or ``/apis/GROUP/VERSION``; None for every other path."""
         parts = [unquote(part) for part in path.strip("/").split("/")]
