@@ -37,7 +37,7 @@ def switch_on(config: pytest.Config, suite: str) -> None:
     Raises:
         pytest.UsageError: a setting is wrong; nothing was changed. Exit code 4.
     """
-    _must_be_whole(config)
+    _must_be_whole(config, suite_folder(config, suite))
     releases = suite == "release"
     settings = load_settings(config, image_required=releases and intent_of(config) == "release", image_default=releases)
     if worker := getattr(config, "workerinput", None):
@@ -63,8 +63,15 @@ PARTS = ("bluegreen-ordering", "bluegreen-fixtures", "bluegreen-measuring", "blu
 """The names under which a suite's plugins are registered."""
 
 
-def _must_be_whole(config: pytest.Config) -> None:
+def _must_be_whole(config: pytest.Config, folder: Path) -> None:
     """Refuse to judge with a part of the gate switched off, or with assertions that Python leaves out."""
+    own = folder / "conftest.py"
+    loaded = {getattr(plugin, "__file__", None) for plugin in config.pluginmanager.get_plugins()}
+    if own.exists() and str(own) not in loaded:
+        raise pytest.UsageError(
+            f"bluegreen: {own} is not loaded (--noconftest, --confcutdir), and with it hooks that may refuse a "
+            "release. Nothing was changed."
+        )
     if blocked := [name for name in PARTS if config.pluginmanager.is_blocked(name)]:
         raise pytest.UsageError(f"bluegreen: -p no:{blocked[0]} takes a part of the gate away; nothing was changed.")
     if sys.flags.optimize:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.no_evidence import suite
-from tests.release.conftest import App, Result
+from tests.release.conftest import CHECKOUT, App, Result
 
 FILTER = "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if 'api' not in i.nodeid]\n"
 UNIMPORTABLE = {"test_orders.py": "import no_such_module_anywhere\n"}
@@ -95,6 +95,7 @@ def test_nothing_is_stood_up_for_a_run_that_can_prove_nothing(
 @pytest.mark.parametrize(
     ("arguments", "env", "code", "says"),
     [
+        (("--noconftest",), {}, 4, "conftest.py is not loaded"),
         (("--collect-only",), {}, 5, "NO-EVIDENCE: --collect-only"),
         ((), {"PYTEST_ADDOPTS": "--co -q"}, 5, "NO-EVIDENCE: --collect-only"),
         (("-p", "no:bluegreen-measuring"), {}, 4, "takes a part of the gate away"),
@@ -104,7 +105,7 @@ def test_nothing_is_stood_up_for_a_run_that_can_prove_nothing(
 def test_a_gate_without_its_parts_judges_nothing(
     app: App, arguments: tuple[str, ...], env: Mapping[str, str], code: int, says: str
 ) -> None:
-    result = released(app, *arguments, **env)
+    result = released(app, *arguments, files={"conftest.py": "# hooks of the team's\n"}, **env)
     assert result.code == code, result.output
     assert says in result.output
     assert not app.kube.list("Deployment")
@@ -116,3 +117,20 @@ def test_only_what_failed_last_time(app: App) -> None:
     (cache / "lastfailed").write_text('{"suites/release/test_api.py::test_it_has_the_pods_it_needs": true}')
     remembered = ("-o", f"cache_dir={app.folder / 'cache'}", "-p", "cacheprovider", "--last-failed")
     assert_no_evidence(app, app.result(app.start(*remembered, suite=str(folder))), "left out by --last-failed")
+
+
+ENDS = "import pytest\n\n\ndef test_it(target):\n    pytest.exit('enough', returncode=0)\n"
+
+
+def test_a_test_that_ends_the_run_well(app: App) -> None:
+    result = released(app, files={"test_orders.py": ENDS})
+    assert_no_evidence(app, result, "the gate was not passed")
+    assert result.verdict("orders") == "not-run"
+
+
+def test_a_load_test_that_hardly_asked(app: App) -> None:
+    own = {"test_load.py": (CHECKOUT / "suites/release/test_load.py").read_text()}
+    few = {"LOAD_RATE": "2", "LOAD_TEST_DURATION": "2", "LOAD_WARMUP": "0"}
+    result = released(app, files=own, **few)
+    assert_no_evidence(app, result, "too few to prove anything: 100 are wanted")
+    assert result.record["stages"]["load"]["tests"][0]["measured"]["measurements"] == 3
