@@ -85,7 +85,7 @@ UPDATE: dict[str, Callable[[Obj, Obj], Causes]] = {
 """What differs by kind for an update; other kinds follow the rules of new objects."""
 
 # status and finalizers of these are written by other requests; an update of the rest is not checked again
-_UNCHECKED_UPDATES = frozenset(("Event", "Namespace"))
+_UNCHECKED_UPDATES = frozenset(("Namespace",))
 
 
 def validate(kind: Kind, obj: Obj, old: Obj | None) -> Causes:
