@@ -95,19 +95,16 @@ def read_object(kind_name: str, api_version: str, body: bytes, content_type: str
 
 
 def read_delete_options(body: bytes, content_type: str) -> Obj:
-    """The DeleteOptions of a DELETE, whatever apiVersion they state. Kubernetes answers anything else with a 500."""
+    """The DeleteOptions of a DELETE, whatever apiVersion they state; 400 for anything else.
+
+    Kubernetes answers what it cannot read here with a 500; what a client got wrong is no error of the server's.
+    """
     type_ = media_type(content_type)
-    if type_ == PROTOBUF:
-        obj = _read_protobuf("DeleteOptions", body)
-    else:
-        try:
-            obj = _object(load(body, type_), type_)
-        except NotJsonError as error:
-            raise ApiError(500, "", f"couldn't get version/kind; json parse error: {error}") from error
-    kind, version = obj.pop("kind", None) or "DeleteOptions", obj.pop("apiVersion", None) or "v1"
+    obj = _read_protobuf("DeleteOptions", body) if type_ == PROTOBUF else _read_text("DeleteOptions", body, type_)
+    kind = obj.pop("kind", None) or "DeleteOptions"
+    obj.pop("apiVersion", None)
     if kind != "DeleteOptions":
-        scheme = "pkg/apis/meta/internalversion/scheme/register.go:27"
-        raise ApiError(500, "", f'no kind "{kind}" is registered for version "{version}" in scheme "{scheme}"')
+        raise bad_request(f"the object provided is unrecognized (must be of type DeleteOptions): {_summary(body)}")
     return obj
 
 

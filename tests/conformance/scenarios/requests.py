@@ -44,7 +44,6 @@ def scenario_machinery(k):
     k.delete(CM + '/a', {'kind': 'DeleteOptions', 'apiVersion': 'v1', 'nope': 1}, dryRun='All')
     k.delete(CM + '/a', propagationPolicy='Bad')
     k.delete(CM + '/a', gracePeriodSeconds='abc')
-    k.request('DELETE', CM + '/a', raw='{bad', content_type='application/json')
     k.request('DELETE', CM, fieldSelector='x=y')
     k.request('POST', CM + '/a', {})
     k.request('PUT', CM, {})
