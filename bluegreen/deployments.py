@@ -129,9 +129,10 @@ class Deployments:
         wanted = config_copies.with_own(
             self.kube, self.settings.app_name, rendered, release_id, self.held, self.plan.configuration()
         )
-        made = self.put(colour, wanted, release_id)
-        self.guard(colour, replicas)
-        return made
+        self.guard(
+            colour, replicas
+        )  # first: an autoscaler with a larger minimum adds pods at once, and takes them away
+        return self.put(colour, wanted, release_id)
 
     def guard(self, colour: Colour, least: int) -> None:
         """Pin a colour's autoscaler to at least this many pods. Everything else about it is setting up's."""

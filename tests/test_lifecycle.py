@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import intent, localkube, overview, recovery, rollback
+from bluegreen import environment, intent, localkube, overview, recovery, rollback
 from bluegreen.clock import Deadline
 from bluegreen.colour import Colour
 from bluegreen.errors import CannotStartError
@@ -91,6 +91,24 @@ def test_an_old_colour_is_kept_at_full_size_and_a_return_to_it_is_one_patch(app:
     assert minimum(app, Colour.BLUE) == 2
     app.at_rest()
     assert may_return(app.settings("v1.1.0"), app.kube) == "", "what was left because it is bad is gated"
+
+
+def test_an_autoscaler_that_keeps_more_pods_at_rest_adds_none_to_a_smaller_candidate(app: App) -> None:
+    """It would add one at once and take one away a moment later, in the middle of the gate."""
+    environment.set_up(app.kube, app.settings("v9.9.9"))
+    app.kube.merge_patch("HorizontalPodAutoscaler", f"{NAME}-blue", {"spec": {"minReplicas": 3}})
+    chosen = app.settings("v9.9.9", REPLICAS="1", MIN_REPLICAS="1")
+    release = Release(chosen, app.kube, out_dir=app.folder / "small", progress=quietly)
+    try:
+        assert release.begin().candidate == "blue"
+        assert minimum(app, Colour.BLUE) == 1
+        deployment = app.kube.get("Deployment", f"{NAME}-blue")
+        assert deployment is not None
+        assert deployment["spec"]["replicas"] == 1
+        assert len(uids(app, Colour.BLUE)) == 1
+        release.revert("seen")
+    finally:
+        release.close()
 
 
 def test_a_kept_colour_is_retired_when_its_time_is_up_and_by_whoever_comes_next(app: App) -> None:
