@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from copy import copy
 from typing import Any
 
 import httpx
@@ -102,6 +103,9 @@ def test_an_exit_code_is_told(pod: Pod) -> None:
     assert (status["reason"], status["details"]["causes"]) == (
         "NonZeroExitCode", [{"reason": "ExitCode", "message": "3"}],
     )  # fmt: skip
+    assert status["message"] == "command terminated with non-zero exit code: command terminated with exit code 3"
+    status = json.loads(pod.talk(shell("exit 3"), collected, "v4.channel.k8s.io")[3])
+    assert status["message"] == "command terminated with non-zero exit code: exit status 3"
 
 
 def test_input_is_passed_on_and_ended(pod: Pod) -> None:
@@ -160,15 +164,40 @@ def test_what_cannot_be_streamed_is_refused_before(pod: Pod, query: str) -> None
     assert refused.value.status_code == 400
 
 
-def test_a_program_that_is_not_there_is_told(pod: Pod) -> None:
-    status = json.loads(pod.talk("exec?stdout=1&command=no-such-program", collected)[3])
+INTERNAL = "Internal error occurred: "
+
+
+# containerd's words, through the kubelet's streaming server, and with v5 through the API server's translation as well
+@pytest.mark.parametrize(("protocol", "around"), [("v4.channel.k8s.io", ""), ("v5.channel.k8s.io", INTERNAL)])
+def test_a_program_that_is_not_there_is_told(pod: Pod, protocol: str, around: str) -> None:
+    status = json.loads(pod.talk("exec?stdout=1&command=no-such-program", collected, protocol)[3])
     assert (status["code"], status["reason"]) == (500, "InternalError")
     words = re.sub(r'"[0-9a-f]{64}"', '"ID"', status["message"])
-    assert words == (  # containerd's, through the kubelet's streaming server
-        "Internal error occurred: error executing command in container: failed to exec in container: failed to start "
+    assert words == (
+        f"{around}{INTERNAL}error executing command in container: failed to exec in container: failed to start "
         'exec "ID": OCI runtime exec failed: exec failed: unable to start container process: exec: '
         '"no-such-program": executable file not found in $PATH: unknown'
     )
+    (cause,) = status["details"]["causes"]
+    assert f"{INTERNAL}{cause['message']}" == status["message"]
+
+
+def test_a_container_that_does_not_run_is_not_connected_to(pod: Pod) -> None:
+    pods = pod.path.rpartition("/")[0]
+    waiting = copy(pod)
+    waiting.path = f"{pods}/waits"
+    spec = {"containers": [{"name": "c", "image": "test/none:v1"}]}
+    pod.client.post(pods, json={"metadata": {"name": "waits"}, "spec": spec})
+    _until(lambda: "ErrImagePull" in pod.client.get(waiting.path).text)
+    for query, why in (
+        ("exec?command=true", 'container not found ("c")'),
+        ("attach?stdout=1", "container c not found in pod waits_"),
+    ):
+        status = json.loads(waiting.talk(query, collected, "v5.channel.k8s.io")[3])
+        assert status["message"].startswith(f"{INTERNAL}unable to upgrade connection: {why}")
+        with pytest.raises(WebSocketBadStatusException, match="500") as refused:
+            waiting.talk(query, collected, "v4.channel.k8s.io")
+        assert why in str(refused.value)
 
 
 def test_a_port_is_two_channels(pod: Pod) -> None:

@@ -23,6 +23,7 @@ from bluegreen.localkube.http.pods import Program, Streams, door
 from bluegreen.localkube.kinds import Obj
 from bluegreen.localkube.kubelet.handlers import exec_refusal
 from bluegreen.localkube.kubelet.launch import StartError
+from bluegreen.localkube.kubelet.streams import NotStreamedError
 from bluegreen.localkube.status import ApiError, bad_request
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -43,13 +44,16 @@ async def exec_(call: Call) -> web.StreamResponse:
         raise bad_request("you must specify at least 1 command for the container")
     target, tty = call.target, options.flag(call.query, "tty")
     takes_input = options.flag(call.query, "stdin")
-    program = door(call).exec(
-        target.namespace, target.name, call.query.get("container", ""), command, stdin=takes_input, tty=tty
-    )
+    try:
+        program = door(call).exec(
+            target.namespace, target.name, call.query.get("container", ""), command, stdin=takes_input, tty=tty
+        )
+    except NotStreamedError as error:
+        return await _not_streamed(call, error)
     try:
         socket = await _conversation(call)
         await _converse(socket, program, call.query)
-        await _say_end(socket, program)
+        await _say_end(socket, program, translated=_is_translated(call))
     finally:
         program.close()
     await socket.close()
@@ -60,9 +64,12 @@ async def attach(call: Call) -> web.StreamResponse:
     """pods/NAME/attach: what the container's program says from now on, and its input where it has one."""
     _require_upgrade(call)
     target = call.target
-    streams = await door(call).attach(
-        target.namespace, target.name, call.query.get("container", ""), stdin=options.flag(call.query, "stdin")
-    )
+    try:
+        streams = await door(call).attach(
+            target.namespace, target.name, call.query.get("container", ""), stdin=options.flag(call.query, "stdin")
+        )
+    except NotStreamedError as error:
+        return await _not_streamed(call, error)
     try:
         socket = await _conversation(call)
         await _converse(socket, streams, call.query)
@@ -129,6 +136,24 @@ async def _conversation(call: Call) -> Socket:
     return channels
 
 
+def _is_translated(call: Call) -> bool:
+    """Whether a real API server would translate the client's streams for the kubelet, which speaks SPDY: those of v5.
+
+    It tells what goes wrong then itself, on the error channel, in words around the kubelet's.
+    """
+    return not spdy_upgrade.is_asked_for(call.request) and PROTOCOLS[0] in _offered(call)
+
+
+async def _not_streamed(call: Call, error: NotStreamedError) -> web.StreamResponse:
+    """What the kubelet has nothing to connect to."""
+    if not _is_translated(call):
+        return web.Response(status=500, text=error.sentence)
+    socket = await _conversation(call)
+    await _send(socket, ERROR, orjson.dumps(_internal(f"unable to upgrade connection: {error.sentence}")))
+    await socket.close()
+    return _response(socket)
+
+
 def _response(socket: Socket) -> web.StreamResponse:
     """What the server is told was answered."""
     return socket if isinstance(socket, web.WebSocketResponse) else socket.response
@@ -188,7 +213,7 @@ def _resize(program: Streams, text: bytes) -> None:
         program.resize(int(size["Width"]), int(size["Height"]))
 
 
-async def _say_end(socket: Socket, program: Program) -> None:
+async def _say_end(socket: Socket, program: Program, *, translated: bool) -> None:
     """The program's exit code, on the error channel."""
     if socket.closed:
         return
@@ -196,8 +221,9 @@ async def _say_end(socket: Socket, program: Program) -> None:
         code = await program.ended
     except Exception as error:
         status = _not_executed(error)
+        status = _internal(status["message"]) if translated else status
     else:
-        status = _SUCCESS if code == 0 else _exit_status(code)
+        status = _SUCCESS if code == 0 else _exit_status(code, translated=translated)
     await _send(socket, ERROR, orjson.dumps(status))
 
 
@@ -207,14 +233,18 @@ def _not_executed(error: Exception) -> Obj:
     if isinstance(error, StartError):
         started = f'failed to start exec "{secrets.token_hex(32)}"'
         why = f"failed to exec in container: {started}: {exec_refusal(error)}: unknown"
-    cause = f"error executing command in container: {why}"
+    return _internal(f"error executing command in container: {why}")
+
+
+def _internal(cause: str) -> Obj:
     details = {"causes": [{"message": cause}]}
     return ApiError(500, "InternalError", f"Internal error occurred: {cause}", details).as_status()
 
 
-def _exit_status(code: int) -> Obj:
+def _exit_status(code: int, *, translated: bool) -> Obj:
     causes = [{"reason": "ExitCode", "message": str(code)}]
-    message = f"command terminated with non-zero exit code: exit status {code}"
+    words = f"command terminated with exit code {code}" if translated else f"exit status {code}"
+    message = f"command terminated with non-zero exit code: {words}"
     return {
         "metadata": {}, "status": "Failure", "message": message, "reason": "NonZeroExitCode",
         "details": {"causes": causes},

@@ -44,7 +44,10 @@ class Program(Streams, Protocol):
 
 
 class PodDoor(Protocol):
-    """The kubelet, as far as requests about pods go. Everything raises ApiError for what cannot be served."""
+    """The kubelet, as far as requests about pods go. Everything raises ApiError for what cannot be served.
+
+    ``exec`` and ``attach`` raise NotStreamedError where nothing runs that they could be connected to.
+    """
 
     def logs(self, namespace: str, name: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
         """A container's output."""

@@ -27,11 +27,11 @@ from bluegreen.localkube.kubelet.launch import Container
 from bluegreen.localkube.kubelet.logs import LogOptions
 from bluegreen.localkube.kubelet.machine import Faults, Machine, node_says_ready
 from bluegreen.localkube.kubelet.pod import POD, PodRun
-from bluegreen.localkube.kubelet.streams import Streams
+from bluegreen.localkube.kubelet.streams import NotStreamedError, Streams
 from bluegreen.localkube.kubelet.usage import Usage, Watcher, processes, trees
 from bluegreen.localkube.network import Network
 from bluegreen.localkube.registry import Registry
-from bluegreen.localkube.status import ApiError, bad_request
+from bluegreen.localkube.status import ApiError
 from bluegreen.localkube.store import Change
 
 Obj = dict[str, Any]
@@ -249,18 +249,18 @@ class Kubelet:
     def exec(
         self, namespace: str, name: str, container: str, argv: list[str], *, stdin: bool, tty: bool
     ) -> ExecSession:
-        """Run a program in a container. Raises ApiError."""
+        """Run a program in a container. Raises ApiError, and NotStreamedError where it does not run."""
         found, asked = self._running_container(namespace, name, container)
         if found is None or not isinstance(found.instance, Container):
-            raise bad_request(f'container not found ("{asked}")')
+            raise NotStreamedError(f'container not found ("{asked}")')
         env = dict(found.place().env)
         return ExecSession(found.instance, argv, env, stdin=stdin, tty=tty)
 
     async def attach(self, namespace: str, name: str, container: str, *, stdin: bool) -> Streams:
-        """Be attached to a container's program. Raises ApiError."""
+        """Be attached to a container's program. Raises ApiError, and NotStreamedError where it does not run."""
         found, asked = self._running_container(namespace, name, container)
         if found is None or found.instance is None:
-            raise bad_request(f"container {asked} not found in pod {name}_{namespace}")
+            raise NotStreamedError(f"container {asked} not found in pod {name}_{namespace}")
         if not isinstance(found.instance, Container):
             return Silence(found.instance.ended)
         once = bool(found.spec.get("stdinOnce"))

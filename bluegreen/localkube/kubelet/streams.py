@@ -9,9 +9,15 @@ import os
 import struct
 import termios
 
+from bluegreen.errors import HarnessError
+
 CHUNK = 64 * 1024
 PIECES = 16  # of output that wait for a slow reader before the program has to wait too; a choice
 RETRY_S = 0.01  # between attempts to feed a program that does not read; a choice
+
+
+class NotStreamedError(HarnessError):
+    """There is nothing to be connected to; the sentence is the kubelet's."""
 
 
 class Streams:

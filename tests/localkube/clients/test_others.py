@@ -108,8 +108,9 @@ def test_kr8s_reads_a_log_and_forwards_a_port(cluster: Cluster, namespace: str, 
     made.create()
     made.wait("condition=Ready", timeout=30)
     assert next(made.logs(follow=True)) == "serves"
-    with made.portforward(8080, local_port=None) as port:
-        assert httpx.get(f"http://127.0.0.1:{port}/").text == "hello from the pod"
+    address = "127.77.0.1"  # kr8s looks for a free port and takes it later: nobody else is to be there
+    with made.portforward(8080, local_port=None, address=address) as port:
+        assert httpx.get(f"http://{address}:{port}/").text == "hello from the pod"
 
 
 # -- lightkube -------------------------------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen.localkube.kubelet.streams import Streams
-from bluegreen.localkube.status import ApiError
+from bluegreen.localkube.kubelet.streams import NotStreamedError, Streams
 from tests.localkube.kubelet.node import NAMESPACE, Node, has_ended, is_running, on_node, shell
 
 MANY = 3_000_000  # bytes: more than pipes and queues hold
@@ -50,7 +49,7 @@ def test_input_ends_with_the_first_who_was_attached_to_it(tmp_path: Path) -> Non
         streams.close()
         await node.until("p", has_ended)
         assert sorted((await node.log("p")).splitlines()) == ["hello", "over"]
-        with pytest.raises(ApiError, match="container app not found in pod p_test"):
+        with pytest.raises(NotStreamedError, match="container app not found in pod p_test"):
             await attached(node)
 
     on_node(tmp_path, test)
