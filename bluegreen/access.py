@@ -109,7 +109,8 @@ class Access:
         found = self._kube.get("Pod", pod) if isinstance(pod, str) else pod
         if found is None:
             raise CannotStartError(f"There is no pod {pod} in namespace {self._kube.namespace}.")
-        wanted = plan_of(self._settings).pod_port if port == HTTP else port
+        labels = found["metadata"].get("labels") or {}
+        wanted = plan_of(self._settings).pod_port(labels) if port == HTTP else port
         number, address = container_port(found, wanted), (found.get("status") or {}).get("podIP")
         if address and self._direct(address) and self._settings.access != PORT_FORWARD:
             return Address(address, number, CLUSTER)

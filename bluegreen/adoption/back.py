@@ -116,7 +116,8 @@ def _put(desk: Desk, plan: Own, workload: Workload, serving: Obj, size: int) -> 
 
     def decide(found: Obj) -> list[Op]:
         desk.lock.check()
-        kept = {key: value for key, value in plain.noted_on(found).items() if key == RETIRED_FROM}
+        noted = plain.noted_on(found).items() if workload.active_only else ()  # its size, should this be cut off
+        kept = {key: value for key, value in noted if key == RETIRED_FROM}
         return [
             {"op": "add", "path": "/metadata/annotations", "value": {**wanted["metadata"]["annotations"], **kept}},
             {"op": "replace", "path": "/spec", "value": wanted["spec"]},

@@ -98,22 +98,28 @@ class Own:
     @property
     def service_port(self) -> str:
         """The one called http, else the one that leads to the port of HEALTH_CHECK_URL, else the first."""
-        return own_rules.port_name(self._main_port)
+        return own_rules.port_name(self._port_of(self.settings.service_name))
 
     def speaks_http(self, port: Mapping[str, Any]) -> bool:
         """The one that users ask, and those whose name or protocol says so."""
         return own_rules.port_name(port) == self.service_port or own_rules.speaks_http(port)
 
-    @property
-    def pod_port(self) -> str:
-        """What that port leads to."""
-        return str(self._main_port.get("targetPort") or self._main_port["port"])
+    def pod_port(self, labels: Mapping[str, str]) -> str:
+        """What the port of the Service that leads to such pods leads to; of SERVICE_NAME's where none does."""
+        known = self._application
+        for name, service in known.services.items():
+            if application.uncoloured(inner(service, "spec", "selector")).items() <= labels.items():
+                port = self._port_of(name)
+                break
+        else:
+            port = self._port_of(self.settings.service_name)
+        return str(port.get("targetPort") or port["port"])
 
-    @property
-    def _main_port(self) -> Obj:
-        known, settings = self._application, self.settings
-        main = known.deployments[self.names[0]]
-        return own_rules.main_port(known.services[settings.service_name], main, settings.health_port)
+    def _port_of(self, service: str) -> Obj:
+        """The port of a live Service that is asked over HTTP."""
+        known = self._application
+        led_to = next(obj for name, obj in known.deployments.items() if self.leads_to(service, name))
+        return own_rules.main_port(known.services[service], led_to, self.settings.health_port)
 
     def shape(self, service: Mapping[str, Any]) -> Iterator[Finding]:
         """As of the manifests, where it is the one that users ask; its ports are the team's own."""

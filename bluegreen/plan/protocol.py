@@ -71,9 +71,8 @@ class Plan(Protocol):
     def speaks_http(self, port: Mapping[str, Any]) -> bool:
         """Whether plain HTTP is to be spoken at a Service's port, so that the gate may ask there."""
 
-    @property
-    def pod_port(self) -> str:
-        """The pods' port that it leads to, by name or number."""
+    def pod_port(self, labels: Mapping[str, str]) -> str:
+        """The port, by name or number, at which a pod with these labels answers what its Service leads to it."""
 
     def shape(self, service: Mapping[str, Any]) -> Iterator[Finding]:
         """What makes a live Service, as it is in the cluster, one that traffic cannot be moved by."""

@@ -89,8 +89,7 @@ class Templates:
         """All but the one called https."""
         return port.get("name") != "https"
 
-    @property
-    def pod_port(self) -> str:
+    def pod_port(self, labels: Mapping[str, str]) -> str:  # noqa: ARG002
         """The same name."""
         return manifest_rules.HTTP
 

@@ -146,7 +146,20 @@ def test_services_that_lead_to_a_released_deployment_move_and_have_a_preview(tmp
 )
 def test_the_port_that_users_ask_is_found(tmp_path: Path, ports: list[Obj], name: str, inside: str) -> None:
     own = plan(tmp_path, deployment(), service(ports=ports), HEALTH_CHECK_URL="http://localhost:8080/health")
-    assert (own.service_port, own.pod_port) == (name, inside)
+    assert (own.service_port, own.pod_port(LABELS)) == (name, inside)
+
+
+def test_the_pods_of_another_deployment_are_asked_where_its_own_service_leads(tmp_path: Path) -> None:
+    prices = {"tier": "prices"}
+    own = plan(
+        tmp_path,
+        deployment(),
+        service(),
+        deployment("prices", prices),
+        service("prices", prices, ports=[{"port": 90, "targetPort": 9000}]),
+    )
+    assert own.pod_port({**prices, "version": "blue"}) == "9000"
+    assert own.pod_port(LABELS) == own.pod_port({"tier": "none of them"}) == "web"
 
 
 def test_autoscalers_and_budgets_belong_to_a_colour(tmp_path: Path) -> None:
