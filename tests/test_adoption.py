@@ -119,6 +119,13 @@ def test_templates_are_not_adopted(cluster: localkube.Cluster, tmp_path: Path) -
         adoption.adopt(app.settings("v1"), app.kube, silent)
 
 
+def test_routes_are_not_left_behind(app: WithWorker) -> None:
+    routed = app.settings("v0", SWITCH_BY="ingress", ROUTE_NAME="front")
+    for way in (adoption.adopt, adoption.undo):
+        with pytest.raises(CannotStartError, match="switched by routes"):
+            way(routed, app.kube, silent)
+
+
 def test_an_application_that_was_never_plain_can_become_so(app: WithWorker) -> None:
     app.released("v1.0.0")
     assert "Nothing to adopt" in adoption.adopt(app.settings("v0"), app.kube, silent)

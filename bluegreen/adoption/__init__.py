@@ -68,6 +68,13 @@ def _plan(settings: Settings, kube: Kube) -> Own:
             "Name a directory with its Deployments and Services: --manifests DIR.",
         )
     record = Journal(kube, settings).read()
+    moved = record.moved_besides.split() if record is not None else []
+    if settings.routes or any("/" in word and not word.startswith("Service/") for word in moved):
+        raise CannotStartError(
+            "Traffic is switched by routes (SWITCH_BY), and an adoption moves Services alone.",
+            "Let the routes' backends lead to the live Services themselves, release once with SWITCH_BY=selector, then "
+            "start again.",
+        )
     if record is not None and (record.unfinished or record.step is Step.KEPT):
         command = "bluegreen retire --now" if record.step is Step.KEPT else "bluegreen recover"
         raise CannotStartError(f"Release {record.id} is {record.step}.", f"Run `{command}` first.")
