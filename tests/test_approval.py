@@ -154,10 +154,9 @@ def test_a_release_that_ends_without_asking_is_not_waited_for(cluster: localkube
     assert approval.await_request(app.kube, chosen, Deadline(0.1)) is None, "that one was over before"
     release = app.release("v1.1.0")
     release.begin()
-    ended = threading.Timer(0.3, lambda: release.revert("refused as asked"))
-    ended.start()
+    ended = threading.Thread(target=lambda: release.revert("refused as asked"))
     with pytest.raises(CannotStartError, match=r"gremlinsai/backend:v1.1.0 is over and asks nothing: gate-failed"):
-        approval.await_request(app.kube, chosen, Deadline(30))
+        approval.await_request(app.kube, chosen, Deadline(30), tell=lambda _: ended.start())  # once it has looked
     ended.join()
     release.close()
     app.remove()
