@@ -156,3 +156,17 @@ def test_the_cluster_itself_is_believed(registry: Registry) -> None:
     written = registry.modify(KINDS["Deployment"], "default", "x", lambda obj: obj.update(status={"readyReplicas": 2}))
     assert written is not None
     assert written["status"]["readyReplicas"] == 2
+
+
+def test_a_job_is_over_in_one_way_and_for_good(registry: Registry) -> None:
+    stored(registry, "Job", {"suspend": True, "template": {"spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}})
+    assert causes(registry, "Job", {"active": -1}) == [
+        ("status.active", "Invalid value: -1: must be greater than or equal to 0")
+    ]
+    both = [{"type": name, "status": "True"} for name in ("Complete", "Failed")]
+    said = [message for _, message in causes(registry, "Job", {"conditions": both})]
+    assert "Invalid value: cannot set Complete=True and Failed=true conditions" in said
+    assert "Required value: startTime is required for finished job" in said
+    assert ("status.ready", "Invalid value: 2: cannot set more ready pods than active") in causes(
+        registry, "Job", {"ready": 2, "active": 1}
+    )

@@ -34,8 +34,9 @@ def job(obj: Obj, old: Obj) -> Causes:
         causes += non_negative(f"status.{key}", status.get(key))
     causes += _over(status, _true(status))
     causes += _indexes(status, spec)
-    if (status.get("ready") or 0) > status.get("active", 0):
-        causes.append(invalid("status.ready", status["ready"], "cannot set more ready pods than active"))
+    ready = status.get("ready")
+    if ready is not None and ready > status.get("active", 0):
+        causes.append(invalid("status.ready", ready, "cannot set more ready pods than active"))
     causes += [_conditions(why) for one, other, why in _TOO if {one, other} <= _true(status)]
     if spec.get("successPolicy") is not None and {"Complete", "SuccessCriteriaMet"} & _true(status) == {"Complete"}:
         causes.append(_conditions("cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True"))
