@@ -80,7 +80,8 @@ class LoadResult:
     ``dropped``: arrivals that came late, whoever's fault, or were left out; ``overslept``: those of the late ones that
     the generator itself made late. ``unanswered``: requests that were waited for until the test ended.
     ``lag_*_ms``: how late the generator's event loop woke up, which is part of every latency and no fault of the
-    application's; ``cpu_warning``: locust found its own CPU exhausted.
+    application's; ``cpu_warning``: locust found its own CPU exhausted; ``busy``: the share of the time for which the
+    busiest of its processes ran, or waited for a core: at 1 it could not have asked for more.
     ``histogram_ms``: answers by whole milliseconds. ``stopped_early``: why the test was ended before its time.
     ``samples``: where sides were compared, the times of each side's good answers, by ``SIDE METHOD /path``.
     ``report``: locust's own page.
@@ -109,6 +110,7 @@ class LoadResult:
     lag_p95_ms: float = 0.0
     lag_p99_ms: float = 0.0
     cpu_warning: bool = False
+    busy: float = 0.0
     workers: int = 0
     stopped_early: str = ""
     samples: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
@@ -253,6 +255,7 @@ def read(figures: Mapping[str, Any], report: str = "", stopped_early: str = "") 
         lag_p95_ms=percentile(lags, 0.95),
         lag_p99_ms=percentile(lags, 0.99),
         cpu_warning=figures.get("cpu_warning", False),
+        busy=figures.get("busy", 0.0),
         workers=figures.get("workers", 0),
         stopped_early=stopped_early,
         samples=figures.get("samples", {}),

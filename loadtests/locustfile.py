@@ -18,7 +18,7 @@ import signal
 from argparse import SUPPRESS, ArgumentTypeError
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import gevent
@@ -44,6 +44,8 @@ DEFAULT_REQUESTS = (
 UNANSWERED_S = 2.0  # a request that the end of the test cuts off after this long counts as one that hangs
 arrivals: Counter[str] = Counter()  # of this process: "late", "overslept" (by this process' own fault), "dropped"
 lags_ms: Counter[int] = Counter()  # how late this process' event loop woke up, by whole milliseconds
+since_s = {"began": 0.0, "busy": 0.0}  # when counting began, and for how long this process had been busy by then
+busy_of: dict[str, float] = {}  # of each process that asks: the share of the time for which it was busy
 workers_begun: list[int] = []  # of a master: how many workers there were when a test began
 samples: defaultdict[str, list[float]] = defaultdict(list)  # "SIDE METHOD /path" -> times of good answers in ms
 
@@ -275,11 +277,27 @@ def _measure_lag() -> None:
         lags_ms[max(0, int((perf_counter() - began_s - LAG_EVERY_S) * 1000))] += 1
 
 
+def _busy_s() -> float:
+    """Seconds that this process' thread has run, or waited for a core that others had; by the kernel's scheduler."""
+    try:
+        with open("/proc/self/schedstat", encoding="ascii") as file:
+            ran_ns, waited_ns, _ = file.read().split()
+    except (OSError, ValueError):  # not Linux, or a kernel that does not count
+        return process_time()
+    return (int(ran_ns) + int(waited_ns)) / 1e9
+
+
+def _busy_share() -> float:
+    """How much of the time since counting began this process was busy: at 1 it could not have asked for more."""
+    took_s = perf_counter() - since_s["began"]
+    return min(1.0, (_busy_s() - since_s["busy"]) / took_s) if took_s > 0 else 0.0
+
+
 @events.test_start.add_listener
 def begin(environment: Any, **_: Any) -> None:
     """Forget what was counted during the warm-up."""
     gevent.get_hub().loop.update_now()
-    _forget_own()
+    _count_from_here()
     Asking._seats = 0
     options, runner = environment.parsed_options, environment.runner
     if not isinstance(runner, WorkerRunner):
@@ -294,8 +312,13 @@ def begin(environment: Any, **_: Any) -> None:
 
 def _forget(runner: Any) -> None:
     runner.stats.reset_all()
-    _forget_own()
+    _count_from_here()
     log.info("warm-up over: counting from here")
+
+
+def _count_from_here() -> None:
+    _forget_own()
+    since_s.update(began=perf_counter(), busy=_busy_s())
 
 
 def _forget_own() -> None:
@@ -317,14 +340,17 @@ def _tell_progress(runner: Any, options: Any) -> None:
 @events.report_to_master.add_listener
 def send_arrivals(data: dict[str, Any], **_: Any) -> None:
     """A worker hands over what locust's own figures lack."""
-    data["own"] = {"arrivals": dict(arrivals), "lags_ms": dict(lags_ms), "samples": dict(samples)}
+    data["own"] = {
+        "arrivals": dict(arrivals), "lags_ms": dict(lags_ms), "samples": dict(samples), "busy": _busy_share()
+    }  # fmt: skip
     _forget_own()
 
 
 @events.worker_report.add_listener
-def take_arrivals(data: dict[str, Any], **_: Any) -> None:
+def take_arrivals(client_id: str, data: dict[str, Any], **_: Any) -> None:
     """The master adds it up."""
     own = data.get("own", {})
+    busy_of[client_id] = own.get("busy", 0.0)
     arrivals.update(own.get("arrivals", {}))
     lags_ms.update({int(ms): count for ms, count in own.get("lags_ms", {}).items()})
     for key, times in own.get("samples", {}).items():
@@ -348,6 +374,7 @@ def summarise(environment: Any, **_: Any) -> None:
 
 def _figures(runner: Any, options: Any) -> dict[str, Any]:
     stats = runner.stats
+    busy = busy_of if isinstance(runner, MasterRunner) else {"": _busy_share()}
     last, first = stats.last_request_timestamp, stats.start_time
     return {
         "seconds": max(0.0, last - first) if last and first else 0.0,
@@ -357,6 +384,7 @@ def _figures(runner: Any, options: Any) -> dict[str, Any]:
         "dropped": arrivals["dropped"],
         "overslept": arrivals["overslept"],
         "unanswered": arrivals["unanswered"],
+        "busy": round(max(busy.values(), default=0.0), 3),
         "lags_ms": {str(ms): count for ms, count in sorted(lags_ms.items())},
         "cpu_warning": bool(
             getattr(runner, "cpu_warning_emitted", False) or getattr(runner, "worker_cpu_warning_emitted", False)

@@ -426,6 +426,18 @@ def test_a_generator_that_did_not_make_the_load_proves_nothing() -> None:
     assert sentences(gate.load(measured(rate=1000.0, late=900, overslept=10), LIMITS)) == ""
 
 
+@pytest.mark.parametrize(
+    ("rate", "busy", "unproven"), [(1000.0, 0.97, True), (1000.0, 0.5, False), (100.0, 0.97, False)]
+)
+def test_times_prove_nothing_where_a_busy_generator_did_not_make_the_load(
+    rate: float, busy: float, unproven: bool
+) -> None:
+    slow = measured(histogram_ms={"900": 1000}, rate=rate, busy=busy)
+    failed = [check for check in gate.load(slow, LIMITS) if not check.passed]
+    assert [check.unproven for check in failed if "answers took" in check.sentence] == [unproven]
+    assert ("ran, or waited for a core, for 97% of the time" in sentences(failed)) is unproven
+
+
 def test_answers_that_never_came_are_the_applications() -> None:
     hung = measured(rate=1000.0, overslept=3, unanswered=20)
     assert "20 users waited until the end for answers that did not come" in sentences(gate.load(hung, LIMITS))

@@ -117,6 +117,13 @@ def test_a_stall_shows_in_the_latency_and_as_late_and_dropped_arrivals(tmp_path:
     assert found.p95_ms > 1200
     assert found.late > 0
     assert found.dropped > 0
+    assert found.busy < 0.9, "it mostly waited for answers"
+
+
+def test_a_generator_that_is_asked_for_too_much_says_how_busy_it_was(sample: Backend, tmp_path: Path) -> None:
+    found = load.run(settings(LOAD_RATE="20000", LOAD_USERS="50"), sample.url, tmp_path)
+    assert found.rps < 0.5 * 20_000
+    assert found.busy > 0.5
 
 
 def test_arrivals_show_a_stall_that_closed_users_hide(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from bluegreen.thresholds import Limits, Thresholds
 HALF = 0.5
 """A choice: a generator that made less than this part of the load asked for, by its own fault, tested another."""
 
+BUSY = 0.9
+"""A choice: a generator that ran, or waited for a core, for so much of the time had none left to ask for more."""
+
 ENOUGH_TO_CALL_BROKEN = 20
 """A choice: of an endpoint that fails one time in ten, ten of twenty requests fail once in 150,000 tests."""
 
@@ -41,6 +44,11 @@ def _works(result: LoadResult, name: str, endpoint: Endpoint) -> Iterator[Check]
     how = "; ".join(f"{f.count} x {f.error}" for f in result.errors if f"{f.method} {f.path}" == name)
     otherwise = f"{name}: {good} of {endpoint.requests} requests succeeded, and more must than fail: {how}."
     yield Check.that(f"load: {name}: works", good > HALF * endpoint.requests, good, "more than fail", otherwise)
+
+
+def _starved(result: LoadResult) -> str:
+    """Why the load asked for was not made, where that was the generator's doing; '' where it was made."""
+    return generator(result) if result.wanted_rps and result.rps < HALF * result.wanted_rps else ""
 
 
 def _whole(result: LoadResult, limits: Limits) -> Iterator[Check]:
@@ -85,7 +93,7 @@ def _success(where: str, share: float, requests: int, wanted: float, how: str) -
 
 
 def _times(where: str, figures: LoadResult | Endpoint, result: LoadResult, limits: Limits) -> Iterator[Check]:
-    prefix = "" if where == "load" else f"{where.removeprefix('load: ')}: "
+    prefix, blame = "" if where == "load" else f"{where.removeprefix('load: ')}: ", _starved(result)
     rest = f"(half took {figures.p50_ms:g} ms, 95 of 100 {figures.p95_ms:g} ms, 99 of 100 {figures.p99_ms:g} ms)"
     lags = {"p50_ms": result.lag_p50_ms, "p95_ms": result.lag_p95_ms, "p99_ms": result.lag_p99_ms}
     for key, _, words in _TIMES:
@@ -93,17 +101,21 @@ def _times(where: str, figures: LoadResult | Endpoint, result: LoadResult, limit
         if wanted_ms is not None:
             took = f"{prefix}{words} answers took up to {getattr(figures, key):g} ms"
             sentence = f"{took} under {result.rps:.0f} requests/s, and {wanted_ms:g} ms are allowed {rest}."
-            yield _time(f"{where}: {key.removesuffix('_ms')}", getattr(figures, key), wanted_ms, lags[key], sentence)
+            yield _time(
+                f"{where}: {key.removesuffix('_ms')}", getattr(figures, key), wanted_ms, lags[key], sentence, blame
+            )
     if limits.max_ms is not None:
         sentence = (
             f"{prefix}the slowest answer took {figures.max_ms:g} ms, and {limits.max_ms:g} ms are allowed {rest}."
         )
-        yield _time(f"{where}: slowest", figures.max_ms, limits.max_ms, result.lag_p99_ms, sentence)
+        yield _time(f"{where}: slowest", figures.max_ms, limits.max_ms, result.lag_p99_ms, sentence, blame)
 
 
-def _time(name: str, took_ms: float, wanted_ms: float, lag_ms: float, sentence: str) -> Check:
-    """A limit of a time; unproven where the generator's own lag is what carries it beyond."""
+def _time(name: str, took_ms: float, wanted_ms: float, lag_ms: float, sentence: str, blame: str) -> Check:
+    """A limit of a time; unproven where the generator's own lag, or that it was the limit, carries it beyond."""
     wanted = f"at most {wanted_ms:g} ms"
+    if took_ms > wanted_ms and blame:  # requests waited in the generator, from the moment they were due
+        return Check.unknown(name, f"{took_ms:g} ms", wanted, f"{sentence} But {blame} {REMEDY}")
     if wanted_ms < took_ms <= wanted_ms + lag_ms:
         why = (
             f"{sentence} But the generator itself was up to {lag_ms:g} ms late: it was the limit, not the application."
@@ -128,6 +140,8 @@ def generator(result: LoadResult) -> str:
     """Why the generator, and not the application, kept the rate down; '' when nothing says so."""
     if result.cpu_warning:
         return "locust's own CPU was exhausted."
+    if result.busy >= BUSY:
+        return f"the generator ran, or waited for a core, for {result.busy:.0%} of the time."
     if result.overslept > HALF * max(1, result.late):
         return f"the generator itself made {result.overslept} of {result.late} late arrivals late."
     return ""
