@@ -69,6 +69,7 @@ class Reporting:
             return
         terminal.ensure_newline()
         terminal.write_line(line)
+        terminal.flush()
 
     # -- files ------------------------------------------------------------------------------------------------------
     def write(self, owner: Owner | Validation) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bluegreen import clock
-from bluegreen.plugin import fixtures, intent_of, load_settings, suite_folder
+from bluegreen.plugin import fixtures, intent_of, leaving, load_settings, suite_folder
 from bluegreen.plugin.completeness import Completeness, LeftOut
 from bluegreen.plugin.owner import Owner
 from bluegreen.plugin.stages import PHASES, order, phase_of, stage_of
@@ -257,7 +257,8 @@ class Owning:
             stages = {item.nodeid: stage_of(item) for item in session.items}
             if session.testsfailed or not self.owner.start(stages, tuple(measuring.left_out)):
                 session.items.clear()
-        result = yield
+        with leaving.never_as_a_success(self.reporting.progress):
+            result = yield
         self.owner.conclude()
         return result
 

@@ -128,6 +128,15 @@ def test_a_test_that_ends_the_run_well(app: App) -> None:
     assert result.verdict("orders") == "not-run"
 
 
+def test_a_test_that_ends_the_process_is_no_success(app: App) -> None:
+    result = released(app, files={"test_orders.py": "import os\n\n\ndef test_it():\n    os._exit(0)\n"})
+    assert result.code == 3, result.output
+    assert "a test ended this run by os._exit(0)" in result.output
+    app.command("recover")
+    assert app.live_colour() in ("none", "")
+    assert app.replicas().get("blue", 0) == 0
+
+
 def test_a_load_test_that_hardly_asked(app: App) -> None:
     own = {"test_load.py": (CHECKOUT / "suites/release/test_load.py").read_text()}
     few = {"LOAD_RATE": "2", "LOAD_TEST_DURATION": "2", "LOAD_WARMUP": "0"}
