@@ -69,7 +69,14 @@ class Reporting:
             return
         terminal.ensure_newline()
         terminal.write_line(line)
-        terminal.flush()
+
+    def last_word(self, text: str) -> None:
+        """A line out of a test that is about to end this process: past what captures its output, and flushed."""
+        if (capture := self.config.pluginmanager.getplugin("capturemanager")) is not None:
+            capture.suspend_global_capture()
+        self.progress(text)
+        if (terminal := self.config.pluginmanager.getplugin("terminalreporter")) is not None:
+            terminal.flush()
 
     # -- files ------------------------------------------------------------------------------------------------------
     def write(self, owner: Owner | Validation) -> None:

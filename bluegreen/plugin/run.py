@@ -257,7 +257,7 @@ class Owning:
             stages = {item.nodeid: stage_of(item) for item in session.items}
             if session.testsfailed or not self.owner.start(stages, tuple(measuring.left_out)):
                 session.items.clear()
-        with leaving.never_as_a_success(self.reporting.progress):
+        with leaving.never_as_a_success(self.reporting.last_word):
             result = yield
         self.owner.conclude()
         return result
