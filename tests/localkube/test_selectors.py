@@ -114,7 +114,7 @@ def test_field_selectors(text: str, matches: bool) -> None:
     [
         ("ConfigMap", '"x.y" is not a known field selector: only "metadata.name", "metadata.namespace"'),
         ("Pod", "field label not supported: x.y"),
-        ("Job", 'field label "x.y" not supported for batchv1.Job'),
+        ("Job", 'field label "x.y" not supported for Job'),
     ],
 )
 def test_fields_a_kind_does_not_offer(kind: str, sentence: str) -> None:
