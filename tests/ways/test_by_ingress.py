@@ -187,7 +187,7 @@ def test_a_router_that_follows_late_is_waited_for_and_nobody_feels_it(app: Front
     finally:
         app.cluster.clear_faults()
     [moved] = release.desk.moved
-    assert moved["confirmed_after_s"] >= 0.9
+    assert moved["confirmed_after_s"] >= 0.5  # of the 1 s, what is left once the patch is answered
     assert felt.failed.total() == 0, (felt.failed, felt.first_failures)
     app.rests_at(GREEN, "v1.1.0")
 
