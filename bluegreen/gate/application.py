@@ -101,7 +101,7 @@ def head(answer: Answer) -> list[Check]:
     if answer.problem:
         return [_status(answer, 200)]
     fine = answer.status < 500 or answer.status == NOT_IMPLEMENTED
-    otherwise = f"{answer.where}: status is {answer.status}, and GET is answered well."
+    otherwise = f"{answer.where}: status is {answer.status}: HEAD may be refused, but is no fault of the server."
     return [Check.that(f"{answer.where}: status", fine, answer.status, "below 500", otherwise)]
 
 
